@@ -23,7 +23,7 @@ export const ANALYTICS_SYNC_FUNCTIONS = {
     description: 'Makes sure that one run per account works at a time.',
     timeoutSeconds: 30,
     memoryMegabytes: 256,
-    access: { get: ['leases/*'], put: ['leases/*'], list: true },
+    access: { get: ['leases/*'], put: ['leases/*'] },
     secrets: [],
   },
   ListApps: {

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Scenario } from '../../local/apple/scenario.ts';
@@ -90,6 +91,34 @@ export const FLOWS: readonly Flow[] = [
     name: 'bytes that never match, kept in quarantine',
     scenario: { ...appWith(2.2), faults: [{ kind: 'wrong-bytes' }] },
     run: (world, note) => noteRun('only', world.sync('only'), note),
+  },
+  {
+    name: 'bytes that never match and break off on their way to quarantine',
+    scenario: {
+      ...appWith(2.2),
+      faults: [
+        { kind: 'wrong-bytes', times: 3 },
+        { kind: 'cut-body', after: 3, times: 1 },
+      ],
+    },
+    run: (world, note) => noteRun('only', world.sync('only'), note),
+  },
+  {
+    name: 'lease deleted during the run',
+    scenario: appWith(2.2),
+    async run(world, note) {
+      let deleted = false;
+      const file = join(world.lakeDirectory, 'analytics', 'leases', 'main.json');
+      world.apple.faults.add({
+        respond: (answer) => {
+          if (!deleted) rmSync(file);
+          deleted = true;
+          return answer;
+        },
+        times: 1,
+      });
+      await noteRun('only', world.sync('only'), note);
+    },
   },
   {
     name: 'large segments without checksum, announced too long at first',

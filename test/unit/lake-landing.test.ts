@@ -323,6 +323,17 @@ describe('multipartPut', () => {
     await expectNothing();
   });
 
+  it('fails with the error of a body that breaks while the upload is being begun', async () => {
+    const body = new Readable({ read: () => {} });
+    const breaking = storeWith((next) => async (request) => {
+      if (request.target.includes('?uploads')) body.destroy(new Error('the connection broke'));
+      return next(request);
+    });
+
+    await expect(multipartPut(breaking, KEY, body, options)).rejects.toThrow('the connection broke');
+    await expectNothing();
+  });
+
   it.each(['begun', 'completed'])(
     'fails with StorageUnavailableError when the upload cannot be %s now',
     async (when) => {

@@ -149,6 +149,8 @@ export async function multipartPut(
   options: MultipartOptions,
 ): Promise<MultipartResult> {
   const object = { Bucket: store.bucket, Key: key };
+  // A body that breaks before its first byte is asked for would end the process; reading it reports the same error.
+  body.on('error', () => undefined);
   try {
     const { UploadId } = await sent(
       key,
