@@ -112,6 +112,26 @@ export class SegmentTooLargeError extends PipelineError {
   override readonly name = 'SegmentTooLargeError';
 }
 
+/** A file of Apple's is no whole gzip: cut, followed by other bytes, its CRC wrong, or inflating without bound. */
+export class SegmentDamagedError extends PipelineError {
+  override readonly name = 'SegmentDamagedError';
+}
+
+/** A file of Apple's is not of its report's shape; `details` has file, line and column. */
+export class SchemaDriftError extends PipelineError {
+  override readonly name = 'SchemaDriftError';
+}
+
+/** A Date before the first one of its table: Athena would hide it in silence. */
+export class HistoryRangeError extends PipelineError {
+  override readonly name = 'HistoryRangeError';
+}
+
+/** A delivery that cannot be curated within one invocation. */
+export class DeliveryTooLargeError extends PipelineError {
+  override readonly name = 'DeliveryTooLargeError';
+}
+
 /** The secret does not hold `{ privateKey, keyId, issuerId? }` with a PKCS#8 P-256 key. */
 export class SecretFormatError extends PipelineError {
   override readonly name = 'SecretFormatError';
@@ -157,6 +177,10 @@ export const ERROR_NAMES = [
   'DownloadExpiredError',
   'IntegrityError',
   'SegmentTooLargeError',
+  'SegmentDamagedError',
+  'SchemaDriftError',
+  'HistoryRangeError',
+  'DeliveryTooLargeError',
   'SecretFormatError',
   'SecretUnavailableError',
   'PayloadContractError',
