@@ -17,6 +17,7 @@ import { parseParameters } from './parameters.ts';
 import { base32Of, uuidOf } from './random.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { AppleRefusal, rateLimitExceeded, roleForbidden } from './refusals.ts';
+import { assertJsonType } from './request-body.ts';
 import { subjectOf } from './segments.ts';
 import type { SimulatedAccount } from './simulated-account.ts';
 
@@ -164,7 +165,8 @@ export class ApiHost {
     if (matched === undefined) return refuseUnmatched(request.method, url.pathname);
     const { route, id } = matched;
     if (!ROLE_RIGHTS[caller.key.role].includes(route.right)) throw roleForbidden();
-    const parameters = parseParameters(url.searchParams, route.parameters);
+    const parameters = parseParameters(url, route.parameters);
+    if (route.method === 'POST') assertJsonType(request.headers['content-type']);
     const body = route.method === 'POST' ? (await readBody(request.body)).toString('utf8') : '';
     return OPERATIONS[route.name]({
       account,

@@ -87,11 +87,13 @@ function linkages(context: OperationContext, type: string, ids: readonly string[
   return page(context, ids, (id) => ({ type, id }));
 }
 
-function sortedApps(apps: readonly SimulatedApp[], sort: string | undefined): SimulatedApp[] {
-  const field = (sort?.replace('-', '') ?? 'id') as 'name' | 'bundleId' | 'sku' | 'id';
-  const sorted = [...apps].sort((a, b) => a[field].localeCompare(b[field]));
-  if (sort === undefined) return [...apps];
-  return sort.startsWith('-') ? sorted.reverse() : sorted;
+function sortedApps(apps: readonly SimulatedApp[], sort: readonly string[]): SimulatedApp[] {
+  const comparisons = sort.map((expression) => {
+    const field = expression.replace('-', '') as 'name' | 'bundleId' | 'sku';
+    const direction = expression.startsWith('-') ? -1 : 1;
+    return (a: SimulatedApp, b: SimulatedApp) => direction * a[field].localeCompare(b[field]);
+  });
+  return [...apps].sort((a, b) => comparisons.reduce((order, compare) => order || compare(a, b), 0));
 }
 
 function listApps(context: OperationContext): OperationResult {
@@ -100,7 +102,7 @@ function listApps(context: OperationContext): OperationResult {
   const apps = account.apps.filter((app) =>
     fields.every((field) => parameters.admits(`filter[${field}]`, app[field])),
   );
-  return page(context, sortedApps(apps, parameters.list('sort')?.[0]), (app) => appResource(origin, app));
+  return page(context, sortedApps(apps, parameters.list('sort') ?? []), (app) => appResource(origin, app));
 }
 
 function createRequest({ account, origin, body }: OperationContext): OperationResult {

@@ -1,4 +1,5 @@
 import type { Right } from './api-keys.ts';
+import { APP_LIST_PARAMETERS, APP_PARAMETERS } from './app-parameters.ts';
 import type { ParameterRule, ParameterRules } from './parameters.ts';
 import { methodNotAllowed, operationForbidden, pathNotFound, relationshipNotFound } from './refusals.ts';
 import { GRANULARITIES, REPORT_CATEGORIES } from './report-data/reports.ts';
@@ -36,8 +37,6 @@ const limitOf = (maximum: number): ParameterRule => ({ kind: 'limit', maximum })
 const TEXT: ParameterRule = { kind: 'text' };
 const PAGE: ParameterRules = { limit: limitOf(200), cursor: { kind: 'cursor' } };
 
-// Any text: an app has many more fields than are simulated, and clients may name them.
-const APP_FIELDS: ParameterRules = { 'fields[apps]': TEXT };
 const REQUEST_FIELDS: ParameterRules = {
   'fields[analyticsReportRequests]': enumOf(['accessType', 'stoppedDueToInactivity', 'reports']),
 };
@@ -73,14 +72,8 @@ const INSTANCES = '/v1/analyticsReportInstances';
 
 /** Every operation; the parameters are those of Apple's specification, and `cursor` where a list has pages. */
 export const ROUTES: readonly Route[] = [
-  route('list-apps', 'GET', '/v1/apps', 'read-apps', PAGE, APP_FIELDS, {
-    'filter[id]': TEXT,
-    'filter[name]': TEXT,
-    'filter[bundleId]': TEXT,
-    'filter[sku]': TEXT,
-    sort: enumOf(['name', '-name', 'bundleId', '-bundleId', 'sku', '-sku']),
-  }),
-  route('get-app', 'GET', '/v1/apps/{id}', 'read-apps', APP_FIELDS),
+  route('list-apps', 'GET', '/v1/apps', 'read-apps', PAGE, APP_LIST_PARAMETERS),
+  route('get-app', 'GET', '/v1/apps/{id}', 'read-apps', APP_PARAMETERS),
   route('create-request', 'POST', REQUESTS, 'manage-requests'),
   route('get-request', 'GET', `${REQUESTS}/{id}`, 'read-analytics', INCLUDED_REPORTS),
   route('delete-request', 'DELETE', `${REQUESTS}/{id}`, 'manage-requests'),

@@ -155,12 +155,13 @@ export function pageDocument<T>(
   parameters: Parameters,
   toResource: (entry: T) => Resource,
 ): ApiDocument {
+  const path = new URL(base).pathname;
   const limit = parameters.number('limit', DEFAULT_PAGE);
-  const offset = decodeCursor(parameters.list('cursor')?.[0] ?? '') ?? 0;
+  const offset = decodeCursor(parameters.list('cursor')?.[0] ?? '', path) ?? 0;
   const end = offset + limit;
   const others = parameters.entries().filter(([name]) => name !== 'cursor' && name !== 'limit');
   const hasNext = end < entries.length;
-  const nextCursor = encodeCursor(end);
+  const nextCursor = encodeCursor(end, path);
   return {
     data: entries.slice(offset, end).map(toResource),
     links: {

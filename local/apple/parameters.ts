@@ -1,5 +1,6 @@
+import { crc32 } from 'node:zlib';
 import { isCalendarDay } from './calendar.ts';
-import { parameterIllegal, parameterInvalid } from './refusals.ts';
+import { parameterIllegal, parameterInvalid, parameterNotSimulated } from './refusals.ts';
 
 /** What a query parameter may hold. */
 export type ParameterRule =
@@ -7,7 +8,9 @@ export type ParameterRule =
   | { readonly kind: 'text' }
   | { readonly kind: 'dates' }
   | { readonly kind: 'limit'; readonly maximum: number }
-  | { readonly kind: 'cursor' };
+  | { readonly kind: 'cursor' }
+  /** Apple has the parameter, simulated Apple nothing that it could speak of. */
+  | { readonly kind: 'not-simulated' };
 
 export type ParameterRules = Readonly<Record<string, ParameterRule>>;
 
@@ -41,7 +44,7 @@ export class Parameters {
   }
 }
 
-function checkValue(name: string, value: string, rule: ParameterRule): void {
+function checkValue(name: string, value: string, rule: ParameterRule, path: string): void {
   const refuse = (hint: string) => {
     throw parameterInvalid(name, `'${value}' is not a valid value for the parameter '${name}'. ${hint}`);
   };
@@ -53,33 +56,38 @@ function checkValue(name: string, value: string, rule: ParameterRule): void {
     const isInRange = /^\d+$/.test(value) && Number(value) >= 1 && Number(value) <= rule.maximum;
     if (!isInRange) refuse(`It must be a number from 1 to ${rule.maximum}.`);
   }
-  if (rule.kind === 'cursor' && decodeCursor(value) === undefined) refuse('It is no cursor of this list.');
+  if (rule.kind === 'cursor' && decodeCursor(value, path) === undefined)
+    refuse('It is no cursor of this list.');
 }
 
 function isList(rule: ParameterRule): boolean {
   return rule.kind !== 'limit' && rule.kind !== 'cursor';
 }
 
-/** Checks a query against the rules of an operation; 400 for unknown parameters and values. */
-export function parseParameters(query: URLSearchParams, rules: ParameterRules): Parameters {
+/**
+ * Checks the query of a call against the rules of its operation. Throws `AppleRefusal`: 400 for unknown
+ * parameters and values, 501 for what Apple has and simulated Apple has not.
+ */
+export function parseParameters({ pathname, searchParams }: URL, rules: ParameterRules): Parameters {
   const lists = new Map<string, string[]>();
-  for (const [name, text] of query) {
+  for (const [name, text] of searchParams) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
     if (rule === undefined) throw parameterIllegal(name);
+    if (rule.kind === 'not-simulated') throw parameterNotSimulated(name);
     const values = isList(rule) ? text.split(',') : [text];
-    for (const value of values) checkValue(name, value, rule);
+    for (const value of values) checkValue(name, value, rule, pathname);
     lists.set(name, [...(isList(rule) ? (lists.get(name) ?? []) : []), ...values]);
   }
   return new Parameters(lists);
 }
 
-/** A cursor of a list: opaque to clients, the number of entries to skip to us. */
-export function encodeCursor(offset: number): string {
-  return Buffer.from(String(offset)).toString('base64url');
+/** A cursor of the list at a path: opaque to clients, to us the number of entries to skip there. */
+export function encodeCursor(offset: number, path: string): string {
+  return Buffer.from(`${offset}.${crc32(path).toString(36)}`).toString('base64url');
 }
 
-/** The offset of a cursor, or `undefined` for anything that is none. */
-export function decodeCursor(cursor: string): number | undefined {
-  const text = Buffer.from(cursor, 'base64url').toString();
-  return /^\d{1,9}$/.test(text) && encodeCursor(Number(text)) === cursor ? Number(text) : undefined;
+/** The offset of a cursor, or `undefined` for anything that is no cursor of the list at that path. */
+export function decodeCursor(cursor: string, path: string): number | undefined {
+  const offset = /^\d{1,9}(?=\.)/.exec(Buffer.from(cursor, 'base64url').toString())?.[0];
+  return offset !== undefined && encodeCursor(Number(offset), path) === cursor ? Number(offset) : undefined;
 }

@@ -151,6 +151,30 @@ export function parameterInvalid(parameter: string, detail: string): AppleRefusa
   });
 }
 
+/**
+ * 501, which Apple never answers: the parameter is Apple's own, but nothing here could honour it. Not a
+ * refusal that a client would meet at Apple, and worded so.
+ */
+export function parameterNotSimulated(parameter: string): AppleRefusal {
+  return new AppleRefusal({
+    status: '501',
+    code: 'NOT_SIMULATED',
+    title: 'Simulated App Store Connect does not know this parameter',
+    detail: `App Store Connect has the parameter '${parameter}' for this request; its simulation has not`,
+    source: { parameter },
+  });
+}
+
+/** 415: a body that is not announced as JSON. */
+export function unsupportedMediaType(contentType: string | undefined): AppleRefusal {
+  return new AppleRefusal({
+    status: '415',
+    code: 'UNSUPPORTED_MEDIA_TYPE',
+    title: 'The media type of the request entity is not supported',
+    detail: `The Content-Type of the request entity must be 'application/json', not '${contentType ?? ''}'`,
+  });
+}
+
 /** 409: the request cannot be made in the present state; the existing entity's id is not told. */
 export function stateError(detail = 'You already have such an entity'): AppleRefusal {
   return new AppleRefusal({

@@ -1,4 +1,4 @@
-import { entityError, entityUnprocessable } from './refusals.ts';
+import { entityError, entityUnprocessable, unsupportedMediaType } from './refusals.ts';
 import type { AccessType } from './report-requests.ts';
 
 function positionOf(text: string, needle: string): { row: number; column: number } {
@@ -70,6 +70,23 @@ function appIdOf(data: Readonly<Record<string, unknown>>): string {
   return app.id;
 }
 
+const JSON_TYPES = ['application/json', 'application/vnd.api+json'];
+
+/** Refuses with 415 a body that its Content-Type does not call JSON. */
+export function assertJsonType(contentType: string | undefined): void {
+  const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (!JSON_TYPES.includes(type)) throw unsupportedMediaType(contentType);
+}
+
+function refuseOwnId(data: Readonly<Record<string, unknown>>): void {
+  if (data.id === undefined) return;
+  throw entityError(
+    'ATTRIBUTE.NOT_ALLOWED',
+    '/data/id',
+    "The attribute 'id' can not be included in a 'CREATE' operation",
+  );
+}
+
 /** App and access type of the body of POST /v1/analyticsReportRequests; 409 and 422 as Apple says what is wrong. */
 export function parseCreation(text: string): { appId: string; accessType: AccessType } {
   const body = parse(text);
@@ -80,5 +97,6 @@ export function parseCreation(text: string): { appId: string; accessType: Access
   }
   if (data.type !== 'analyticsReportRequests')
     throw entityError('ATTRIBUTE.TYPE', '/data/type', "The resource type must be 'analyticsReportRequests'");
+  refuseOwnId(data);
   return { appId: appIdOf(data), accessType: accessTypeOf(data) };
 }

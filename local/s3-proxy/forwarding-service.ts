@@ -43,6 +43,8 @@ const ENCRYPTING: Names = new Set([
   'UploadPart',
   'UploadPartCopy',
 ]);
+// S3 reads encrypted parts again before it makes one object of them.
+const REREADING: Names = new Set(['UploadPart', 'UploadPartCopy', 'CompleteMultipartUpload']);
 const CONDITIONAL: Names = new Set(['PutObject', 'CopyObject', 'CompleteMultipartUpload']);
 const COPYING: Names = new Set(['CopyObject', 'UploadPartCopy']);
 const READING: Names = new Set(['GetObject', 'HeadObject', 'GetObjectTagging']);
@@ -88,7 +90,7 @@ function authorizeForwarding(signed: BucketRequest, openBucket: (name: string) =
     }
     authorizeEncryption(signed, bucket.kmsKeyArn);
   }
-  if (operation === 'CompleteMultipartUpload') authorizeDecryption(signed, bucket);
+  if (REREADING.has(operation)) authorizeDecryption(signed, bucket);
   if (CONDITIONAL.has(operation)) authorizeWriteCondition(signed, bucket.name, request.key);
   if (operation === 'DeleteObject') {
     authorizeDeletion(signed, bucket.name, { key: request.key, ifMatch: request.headers['if-match'] });
@@ -170,7 +172,10 @@ class ForwardingService {
     const missing = answer.status === 404 ? missingObject(signed) : undefined;
     if (missing !== undefined) throw missing;
     if (answer.status >= 400) return passBack(answer);
-    if (operation === 'GetObject') authorizeDecryption(signed, bucket);
+    const tellsChecksum = Object.keys(answer.headers).some((name) => name.startsWith('x-amz-checksum-'));
+    if (operation === 'GetObject' || (operation === 'HeadObject' && tellsChecksum)) {
+      authorizeDecryption(signed, bucket);
+    }
     const response = passBack(answer);
     if (!TELLING_ENCRYPTION.has(operation) || answer.status === 304) return response;
     return { ...response, headers: { ...response.headers, ...encryptionHeaders(bucket.kmsKeyArn) } };

@@ -4,7 +4,10 @@ import { Crc64Nvme } from '@aws-sdk/checksums/crc';
 import { notImplemented, S3Error } from './errors.ts';
 
 /** The checksum algorithms that this store computes, by S3's header suffix. */
-export type ChecksumAlgorithm = 'crc32' | 'crc64nvme' | 'sha256' | 'md5';
+export const ALGORITHMS = ['crc32', 'crc64nvme', 'sha256', 'md5'] as const;
+
+/** One of them. */
+export type ChecksumAlgorithm = (typeof ALGORITHMS)[number];
 
 /** How a multipart object's checksum is made: of the whole bytes, or of its parts' checksums. */
 export type ChecksumType = 'FULL_OBJECT' | 'COMPOSITE';

@@ -70,13 +70,16 @@ function responseOverrides(context: ObjectContext): Record<string, string> {
   return overrides;
 }
 
+function wantsChecksum(context: ObjectContext): boolean {
+  return context.request.headers['x-amz-checksum-mode']?.toUpperCase() === 'ENABLED';
+}
+
 function describeResponse(
   context: ObjectContext,
   record: ObjectRecord,
   range: ByteRange | undefined,
 ): Pick<StandInResponse, 'status' | 'headers'> {
   const size = record.file.size;
-  const wantsChecksum = context.request.headers['x-amz-checksum-mode']?.toUpperCase() === 'ENABLED';
   const headers: Record<string, string> = {
     ...objectHeaders(record),
     ...responseOverrides(context),
@@ -86,7 +89,7 @@ function describeResponse(
     headers['x-amz-mp-parts-count'] = String(record.parts.length);
   }
   // A sum of the whole says nothing about a part of it.
-  if (wantsChecksum && (range === undefined || range.length === size)) {
+  if (wantsChecksum(context) && (range === undefined || range.length === size)) {
     Object.assign(headers, checksumHeaders(record.checksum));
   }
   if (range === undefined) return { status: 200, headers };
@@ -100,10 +103,11 @@ function checkConditions(context: ObjectContext, record: ObjectRecord): StandInR
   return emptyResponse(304, { etag, 'last-modified': lastModified });
 }
 
-/** HeadObject: what GetObject says, without the bytes. */
+/** HeadObject: what GetObject says, without the bytes. A sum of encrypted bytes needs the key's permission. */
 export async function headObject(context: ObjectContext): Promise<StandInResponse> {
   const record = await context.store.describe(context.key);
   if (record === undefined) throw missingKey(context, context.bucket.name, context.key);
+  if (wantsChecksum(context) && record.checksum !== undefined) authorizeDecryption(context, record);
   const unchanged = checkConditions(context, record);
   if (unchanged !== undefined) return unchanged;
   return { ...describeResponse(context, record, requestedRange(context, record)), body: '' };

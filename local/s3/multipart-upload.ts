@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { StandInResponse } from '../http.ts';
 import type { ReceivedBody } from './body.ts';
 import { type ChecksumAlgorithm, type ChecksumType, checksumElement, checksumElements } from './checksums.ts';
-import type { ObjectContext } from './context.ts';
+import { authorizeDecryption, type ObjectContext } from './context.ts';
 import { copyToFile, openCopySource } from './copy-object.ts';
 import { S3Error } from './errors.ts';
 import { parseRange } from './get-object.ts';
@@ -104,11 +104,17 @@ function declaresChecksum(headers: Readonly<Record<string, string>>): boolean {
   return Object.keys(headers).some((name) => name.startsWith('x-amz-checksum-') || name === 'x-amz-trailer');
 }
 
+// S3 encrypts each part, and reads it again before it makes one object of them.
+function authorizePart(context: ObjectContext, upload: Upload): void {
+  authorizeEncryption(context, upload.kmsKeyArn);
+  authorizeDecryption(context, upload);
+}
+
 /** UploadPart: the part counts once its body has arrived whole and every digest is right. */
 export async function uploadPart(context: ObjectContext): Promise<StandInResponse> {
   const number = requestedPartNumber(context);
   const upload = await requestedUpload(context);
-  authorizeEncryption(context, upload.kmsKeyArn);
+  authorizePart(context, upload);
   const { path, body } = await receiveToFile(context, upload.checksumAlgorithm);
   try {
     assertPartChecksum(upload, body.checksum, declaresChecksum(context.request.headers));
@@ -152,7 +158,7 @@ function copySourceRange(header: string | undefined, size: number) {
 export async function uploadPartCopy(context: ObjectContext): Promise<StandInResponse> {
   const number = requestedPartNumber(context);
   const upload = await requestedUpload(context);
-  authorizeEncryption(context, upload.kmsKeyArn);
+  authorizePart(context, upload);
   const source = await openCopySource(context);
   try {
     const range = copySourceRange(

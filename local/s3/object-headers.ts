@@ -7,7 +7,8 @@ import type { ObjectDraft, ObjectRecord } from './object-record.ts';
 import type { S3Request } from './request.ts';
 import { httpDate } from './responses.ts';
 
-const STORED_HEADERS = [
+/** Headers that describe an object: kept with it and given back by GET and HEAD. */
+export const STORED_HEADERS = [
   'cache-control',
   'content-disposition',
   'content-encoding',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ALGORITHMS } from './checksums.ts';
 
 /** One upload's bytes within an object: the whole of a single put, or a part of a multipart upload. */
 const objectPart = z.object({ size: z.number(), md5: z.string() });
@@ -19,7 +20,7 @@ const objectRecord = z.object({
   parts: z.array(objectPart),
   checksum: z
     .object({
-      algorithm: z.enum(['crc32', 'crc64nvme', 'sha256', 'md5']),
+      algorithm: z.enum(ALGORITHMS),
       type: z.enum(['FULL_OBJECT', 'COMPOSITE']),
       value: z.string(),
     })

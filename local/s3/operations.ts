@@ -1,4 +1,6 @@
+import { ALGORITHMS } from './checksums.ts';
 import { notImplemented, S3Error } from './errors.ts';
+import { STORED_HEADERS, withoutAwsChunked } from './object-headers.ts';
 import type { S3Request } from './request.ts';
 
 /** The operations of this store, by S3's names. */
@@ -29,9 +31,21 @@ export type OperationName =
 interface OperationRules {
   /** Parameters that the operation understands; any other one changes what is asked for. */
   readonly parameters: readonly string[];
-  /** `x-amz-*` headers that it understands; a name ending with `*` stands for a prefix. */
+  /** Meaningful headers that it understands; a name ending with `*` stands for a prefix. */
   readonly headers: readonly string[];
 }
+
+const READ_CONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'];
+const WRITE_CONDITIONS = ['if-match', 'if-none-match'];
+
+// Headers of HTTP itself by which a request asks for something else than without them.
+const MEANINGFUL_HTTP_HEADERS = new Set([
+  ...READ_CONDITIONS,
+  'if-range',
+  'range',
+  'content-range',
+  ...STORED_HEADERS.filter((name) => name !== 'content-type'),
+]);
 
 const COMMON_HEADERS = [
   'x-amz-date',
@@ -47,8 +61,9 @@ const COMMON_HEADERS = [
   'x-amz-signature',
 ];
 
+const SUMS = ALGORITHMS.map((algorithm) => `x-amz-checksum-${algorithm}`);
 const UPLOADED_BODY = [
-  'x-amz-checksum-*',
+  ...SUMS,
   'x-amz-sdk-checksum-algorithm',
   'x-amz-trailer',
   'x-amz-decoded-content-length',
@@ -58,7 +73,7 @@ const ENCRYPTION = [
   'x-amz-server-side-encryption-aws-kms-key-id',
   'x-amz-server-side-encryption-bucket-key-enabled',
 ];
-const NEW_OBJECT = ['x-amz-meta-*', 'x-amz-storage-class', ...ENCRYPTION];
+const NEW_OBJECT = ['x-amz-meta-*', 'x-amz-storage-class', ...STORED_HEADERS, ...ENCRYPTION];
 const COPY_SOURCE = [
   'x-amz-copy-source',
   'x-amz-copy-source-if-match',
@@ -76,6 +91,10 @@ const RESPONSE_OVERRIDES = [
   'response-expires',
 ];
 const LIST_PARAMETERS = ['prefix', 'delimiter', 'max-keys', 'encoding-type'];
+const READ_OBJECT: OperationRules = {
+  parameters: ['partNumber', ...RESPONSE_OVERRIDES],
+  headers: ['x-amz-checksum-mode', 'range', ...READ_CONDITIONS],
+};
 const NOTHING: OperationRules = { parameters: [], headers: [] };
 
 const RULES: Readonly<Record<OperationName, OperationRules>> = {
@@ -95,15 +114,22 @@ const RULES: Readonly<Record<OperationName, OperationRules>> = {
     headers: [],
   },
   DeleteObjects: { parameters: ['delete'], headers: UPLOADED_BODY },
-  PutObject: { parameters: [], headers: [...UPLOADED_BODY, ...NEW_OBJECT] },
+  PutObject: { parameters: [], headers: [...UPLOADED_BODY, ...NEW_OBJECT, ...WRITE_CONDITIONS] },
   CopyObject: {
     parameters: [],
-    headers: [...COPY_SOURCE, ...NEW_OBJECT, 'x-amz-metadata-directive', 'x-amz-checksum-algorithm'],
+    headers: [
+      ...COPY_SOURCE,
+      ...NEW_OBJECT,
+      ...WRITE_CONDITIONS,
+      'x-amz-metadata-directive',
+      'x-amz-checksum-algorithm',
+    ],
   },
-  GetObject: { parameters: ['partNumber', ...RESPONSE_OVERRIDES], headers: ['x-amz-checksum-mode'] },
-  HeadObject: { parameters: ['partNumber', ...RESPONSE_OVERRIDES], headers: ['x-amz-checksum-mode'] },
+  // The AWS SDK for Java offers to take a trailer after the body (`x-amz-te`); S3 need not send one.
+  GetObject: { ...READ_OBJECT, headers: [...READ_OBJECT.headers, 'x-amz-te'] },
+  HeadObject: READ_OBJECT,
   GetObjectTagging: { parameters: ['tagging'], headers: [] },
-  DeleteObject: { parameters: [], headers: [] },
+  DeleteObject: { parameters: [], headers: ['if-match'] },
   CreateMultipartUpload: {
     parameters: ['uploads'],
     headers: [...NEW_OBJECT, 'x-amz-checksum-algorithm', 'x-amz-checksum-type'],
@@ -115,7 +141,7 @@ const RULES: Readonly<Record<OperationName, OperationRules>> = {
   },
   CompleteMultipartUpload: {
     parameters: ['uploadId'],
-    headers: ['x-amz-checksum-*', 'x-amz-mp-object-size'],
+    headers: [...SUMS, 'x-amz-checksum-type', 'x-amz-mp-object-size', ...WRITE_CONDITIONS],
   },
   AbortMultipartUpload: { parameters: ['uploadId'], headers: [] },
   ListParts: { parameters: ['uploadId', 'max-parts', 'part-number-marker'], headers: [] },
@@ -179,15 +205,29 @@ function isUnderstood(header: string, understood: readonly string[]): boolean {
   );
 }
 
+function unknownOperation({ method, query }: S3Request): S3Error {
+  const [subresource] = query.keys();
+  if (subresource !== undefined) return notImplemented(`${method} with parameter ${subresource}`);
+  return new S3Error('MethodNotAllowed', undefined, { Method: method });
+}
+
+function isMeaningful(name: string, value: string, method: string): boolean {
+  // That framing is no property of an object, and on a read Cache-Control speaks to caches on the way.
+  if (name === 'content-encoding') return withoutAwsChunked(value) !== '';
+  if (name === 'cache-control' && (method === 'GET' || method === 'HEAD')) return false;
+  return name.startsWith('x-amz-') || MEANINGFUL_HTTP_HEADERS.has(name);
+}
+
 /**
  * Which operation a request asks for. Throws `NotImplemented` for operations, subresources, parameters and
- * `x-amz-*` headers that this store does not understand, since ignoring one would change the meaning.
+ * headers (`x-amz-*`, conditions, ranges, descriptions) that this store does not understand there, since
+ * ignoring one would change the meaning.
  */
 export function resolveOperation(request: S3Request): OperationName {
   let operation: OperationName | undefined;
   if (request.bucket === undefined) operation = request.method === 'GET' ? 'ListBuckets' : undefined;
   else operation = request.key === undefined ? bucketOperation(request) : objectOperation(request);
-  if (operation === undefined) throw new S3Error('MethodNotAllowed', undefined, { Method: request.method });
+  if (operation === undefined) throw unknownOperation(request);
   const rules = RULES[operation];
   const isPresigned = request.query.has('X-Amz-Signature');
   for (const name of request.query.keys()) {
@@ -197,9 +237,9 @@ export function resolveOperation(request: S3Request): OperationName {
       throw notImplemented(`parameter ${name} of ${operation}`);
     }
   }
-  for (const name of Object.keys(request.headers)) {
+  for (const [name, value] of Object.entries(request.headers)) {
     if (
-      name.startsWith('x-amz-') &&
+      isMeaningful(name, value, request.method) &&
       !isUnderstood(name, COMMON_HEADERS) &&
       !isUnderstood(name, rules.headers)
     ) {

@@ -3,11 +3,12 @@ import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { BucketStore } from './bucket-store.ts';
+import { ALGORITHMS } from './checksums.ts';
 import { S3Error } from './errors.ts';
 import { renameInto, unlessAbsent } from './files.ts';
 import { KeyLocks } from './key-locks.ts';
 
-const checksumAlgorithm = z.enum(['crc32', 'crc64nvme', 'sha256', 'md5']);
+const checksumAlgorithm = z.enum(ALGORITHMS);
 
 const uploadDocument = z.object({
   key: z.string(),

@@ -140,6 +140,16 @@ describe('documents', () => {
       expect((await fixture.get(path ?? '')).status).toBe(200);
   });
 
+  test('fields[apps] takes every field that Apple documents and gives those that there are', async () => {
+    const fixture = await createFixture(smallScenario());
+    const fields = 'fields[apps]=name,analyticsReportRequests,appStoreIcon,androidToIosAppMappingDetails';
+    for (const path of ['/v1/apps', '/v1/apps/1476097583']) {
+      const [app] = resources((await fixture.get(`${path}?${fields}`)).document);
+      expect(app?.attributes).toEqual({ name: 'Field Notes' });
+      expect(Object.keys(app?.relationships ?? {})).toEqual(['analyticsReportRequests']);
+    }
+  });
+
   test('an empty list has only a self link and total 0', async () => {
     const fixture = await createFixture(smallScenario());
     const reportId = await fixture.reportId('VisionKit Sessions');
@@ -165,6 +175,35 @@ describe('paging', () => {
     expect(new Set(names).size).toBe(60);
   });
 
+  test('a cursor leads on in its own list and is refused in every other one', async () => {
+    const fixture = await createFixture(smallScenario());
+    const requestPath = `/v1/analyticsReportRequests/${await fixture.requestId()}`;
+    const { document } = await fixture.get(`${requestPath}/reports?limit=20`);
+    const cursor = document.meta?.paging.nextCursor;
+    const second = await fixture.get(`${requestPath}/reports?limit=20&cursor=${cursor}`);
+    expect(resources(second.document)).toHaveLength(20);
+    expect(resources(second.document)[0]?.id).not.toBe(resources(document)[0]?.id);
+    for (const other of [`${requestPath}/relationships/reports`, '/v1/apps']) {
+      const answer = await fixture.get(`${other}?cursor=${cursor}`);
+      expect(answer.status).toBe(400);
+      expect(answer.document.errors?.[0]).toMatchObject({
+        code: 'PARAMETER_ERROR.INVALID',
+        source: { parameter: 'cursor' },
+      });
+    }
+  });
+
+  test('apps are sorted by each expression in turn', async () => {
+    const apps = ['b', 'a', 'b'].map((name, index) => ({ name, bundleId: `com.example.app${index}` }));
+    const fixture = await createFixture({ apps });
+    const { document } = await fixture.get('/v1/apps?sort=name,-bundleId');
+    expect(resources(document).map((app) => attribute(app, 'bundleId'))).toEqual([
+      'com.example.app1',
+      'com.example.app2',
+      'com.example.app0',
+    ]);
+  });
+
   test('apps can be filtered and sorted', async () => {
     const fixture = await createFixture(manyApps);
     const byBundle = await fixture.get('/v1/apps?filter[bundleId]=com.example.app3,com.example.app4');
@@ -179,6 +218,26 @@ describe('refusals', () => {
     ['/v1/apps?limit=201', 400, 'PARAMETER_ERROR.INVALID', 'limit'],
     ['/v1/apps?limit=0', 400, 'PARAMETER_ERROR.INVALID', 'limit'],
     ['/v1/apps?cursor=nonsense', 400, 'PARAMETER_ERROR.INVALID', 'cursor'],
+    ['/v1/apps?fields[apps]=nope', 400, 'PARAMETER_ERROR.INVALID', 'fields[apps]'],
+    ['/v1/apps/1476097583?fields[apps]=name,nope', 400, 'PARAMETER_ERROR.INVALID', 'fields[apps]'],
+    ['/v1/apps?fields[nope]=name', 400, 'PARAMETER_ERROR.ILLEGAL', 'fields[nope]'],
+    ['/v1/apps?include=appInfos', 501, 'NOT_SIMULATED', 'include'],
+    ['/v1/apps/1476097583?include=appInfos', 501, 'NOT_SIMULATED', 'include'],
+    ['/v1/apps?limit[builds]=5', 501, 'NOT_SIMULATED', 'limit[builds]'],
+    ['/v1/apps?fields[builds]=version', 501, 'NOT_SIMULATED', 'fields[builds]'],
+    [
+      '/v1/apps?filter[appStoreVersions.platform]=IOS',
+      501,
+      'NOT_SIMULATED',
+      'filter[appStoreVersions.platform]',
+    ],
+    [
+      '/v1/apps?exists[gameCenterEnabledVersions]=true',
+      501,
+      'NOT_SIMULATED',
+      'exists[gameCenterEnabledVersions]',
+    ],
+    ['/v1/apps/1476097583?sort=name', 400, 'PARAMETER_ERROR.ILLEGAL', 'sort'],
     ['/v1/apps?offset=50', 400, 'PARAMETER_ERROR.ILLEGAL', 'offset'],
     [
       'REQUEST?fields[analyticsReportRequests]=state',

@@ -85,10 +85,16 @@ export class AppleFixture {
     return this.token({ header: { kid: adminKeyId }, pem: adminPrivateKeyPem });
   }
 
-  async call(method: string, target: string, token: string | undefined, body?: string): Promise<Answer> {
+  async call(
+    method: string,
+    target: string,
+    token: string | undefined,
+    body?: string,
+    contentType: string | undefined = 'application/json',
+  ): Promise<Answer> {
     const headers = {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(body === undefined || contentType === '' ? {} : { 'content-type': contentType }),
     };
     const request = {
       method,

@@ -93,6 +93,13 @@ describe('making and deleting requests', () => {
       {},
     ],
     [
+      'an id of the client',
+      { app: '1476097583', id: 'mine', attributes: { accessType: 'ONGOING' } },
+      409,
+      'ENTITY_ERROR.ATTRIBUTE.NOT_ALLOWED',
+      { source: { pointer: '/data/id' } },
+    ],
+    [
       'an attribute nobody knows',
       { app: '1476097583', attributes: { state: 'x' } },
       409,
@@ -116,6 +123,27 @@ describe('making and deleting requests', () => {
     expect(answer.status).toBe(status);
     expect(answer.document.errors?.[0]).toMatchObject({ code, ...further });
     expect((await fixture.create('ONGOING')).status).toBe(201);
+  });
+
+  test.each([
+    ['text/plain', 415],
+    ['', 415],
+    ['application/json; charset=utf-8', 201],
+    ['application/vnd.api+json', 201],
+  ])('a body of the type "%s" is answered with %d', async (contentType, status) => {
+    const fixture = await createFixture({ apps: [{ id: '1476097583' }] });
+    const app = { data: { type: 'apps', id: '1476097583' } };
+    const data = {
+      type: 'analyticsReportRequests',
+      attributes: { accessType: 'ONGOING' },
+      relationships: { app },
+    };
+    const body = JSON.stringify({ data });
+    const path = '/v1/analyticsReportRequests';
+    const answer = await fixture.call('POST', path, await fixture.adminToken(), body, contentType);
+    expect(answer.status).toBe(status);
+    if (status === 415) expect(answer.document.errors?.[0]?.code).toBe('UNSUPPORTED_MEDIA_TYPE');
+    expect((await fixture.create('ONGOING')).status).toBe(status === 201 ? 409 : 201);
   });
 
   test('a second snapshot within a month is 409 even after the first was deleted', async () => {

@@ -38,7 +38,7 @@ async function answers(fixture: AppleFixture): Promise<{ route: Route; target: s
   // Deleting comes last: nothing could be read after it.
   const ordered = [...ROUTES].sort((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'));
   for (const route of ordered) {
-    const query = route.parameters.include === undefined ? '' : '?include=reports&limit[reports]=5';
+    const query = route.parameters['limit[reports]'] === undefined ? '' : '?include=reports&limit[reports]=5';
     const target = route.path.replace('{id}', idOf(route.path)) + query;
     const answer =
       route.method === 'POST'

@@ -10,6 +10,7 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   UploadPartCommand,
+  UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { S3AccessRequest, S3RequestRecord } from '../../local/s3/service.ts';
@@ -150,13 +151,42 @@ describe('a bucket with a KMS key', () => {
     );
   });
 
-  it('needs Decrypt to complete a multipart upload', async () => {
+  it('needs Decrypt to tell the sum of encrypted bytes, and only for that', async () => {
+    const { store, deny } = await storeWithout();
+    await put(store, SECRET, 'with sum', { ChecksumAlgorithm: 'CRC32' });
+    await put(store, SECRET, 'without sum');
+    await put(store, PLAIN, 'with sum', { ChecksumAlgorithm: 'CRC32' });
+    const head = (Bucket: string, Key: string) =>
+      store.client.send(new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }));
+    deny('kms:Decrypt');
+    expect((await refusal(head(SECRET, 'with sum'))).status).toBe(403);
+    expect((await head(SECRET, 'without sum')).ContentLength).toBe(1);
+    expect((await head(PLAIN, 'with sum')).ChecksumCRC32).toBeDefined();
+    deny();
+    expect((await head(SECRET, 'with sum')).ChecksumCRC32).toBeDefined();
+  });
+
+  it('needs GenerateDataKey to begin a multipart upload, both permissions for a part, Decrypt to end it', async () => {
     const { store, deny } = await storeWithout();
     const target = { Bucket: SECRET, Key: 'multipart' };
-    const { UploadId } = await store.client.send(new CreateMultipartUploadCommand(target));
-    const { ETag } = await store.client.send(
-      new UploadPartCommand({ ...target, UploadId, PartNumber: 1, Body: 'x' }),
-    );
+    await put(store, PLAIN, 'source');
+    const begin = () => store.client.send(new CreateMultipartUploadCommand(target));
+    deny('kms:GenerateDataKey');
+    expect(await refusal(begin())).toEqual(ACCESS_DENIED);
+    deny('kms:Decrypt');
+    const { UploadId } = await begin();
+    const part = { ...target, UploadId, PartNumber: 1 };
+    const CopySource = `${PLAIN}/source`;
+    const upload = () => store.client.send(new UploadPartCommand({ ...part, Body: 'x' }));
+    const copy = () => store.client.send(new UploadPartCopyCommand({ ...part, CopySource }));
+    for (const permission of ['kms:Decrypt', 'kms:GenerateDataKey']) {
+      deny(permission);
+      expect(await refusal(upload())).toEqual(ACCESS_DENIED);
+      expect(await refusal(copy())).toEqual(ACCESS_DENIED);
+    }
+    deny();
+    await copy();
+    const { ETag } = await upload();
     const Parts = [{ PartNumber: 1, ETag }];
     const complete = () =>
       store.client.send(

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  CompleteMultipartUploadCommand,
   CopyObjectCommand,
   type CopyObjectCommandInput,
   CreateBucketCommand,
+  CreateMultipartUploadCommand,
   DeleteBucketCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
@@ -14,6 +17,7 @@ import {
   HeadObjectCommand,
   ListBucketsCommand,
   PutObjectCommand,
+  UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BUCKET, md5Hex, refusal, startStore, type TestStore } from './local-s3-harness.ts';
@@ -51,6 +55,51 @@ describe('CopyObject', () => {
       ContentType: 'text/plain',
       Metadata: { a: 'b' },
       ChecksumCRC32: source.ChecksumCRC32,
+    });
+  });
+
+  it.each(['CRC32', 'CRC64NVME', 'SHA256'] as const)(
+    'keeps a %s sum, also under other metadata',
+    async (name) => {
+      const member = `Checksum${name}` as const;
+      await put('summed', 'content', { ChecksumAlgorithm: name });
+      const sum = (await head('summed'))[member];
+      const replaced = { MetadataDirective: 'REPLACE', Metadata: { fresh: 'yes' } } as const;
+      for (const input of [{}, replaced]) {
+        const { CopyObjectResult } = await copy('summed', 'sum kept', input);
+        expect(CopyObjectResult).toMatchObject({ [member]: sum, ChecksumType: 'FULL_OBJECT' });
+        expect(await head('sum kept')).toMatchObject({ [member]: sum, ChecksumType: 'FULL_OBJECT' });
+      }
+    },
+  );
+
+  it('makes the sum that is asked for in place of the source’s, and none for a source without', async () => {
+    await put('summed', 'content', { ChecksumAlgorithm: 'CRC32' });
+    await put('unsummed', 'content');
+    await copy('summed', 'other sum', { ChecksumAlgorithm: 'SHA256' });
+    const other = await head('other sum');
+    expect(other.ChecksumSHA256).toBe(createHash('sha256').update('content').digest('base64'));
+    expect(other.ChecksumCRC32).toBeUndefined();
+    await copy('unsummed', 'no sum');
+    expect((await head('no sum')).ChecksumType).toBeUndefined();
+  });
+
+  it('makes a sum of the whole of a source whose own is made of its parts’ sums', async () => {
+    const target = { Bucket: BUCKET, Key: 'composite' };
+    const sum = { ChecksumAlgorithm: 'SHA256' } as const;
+    const { UploadId } = await store.client.send(new CreateMultipartUploadCommand({ ...target, ...sum }));
+    const part = await store.client.send(
+      new UploadPartCommand({ ...target, ...sum, UploadId, PartNumber: 1, Body: 'content' }),
+    );
+    const Parts = [{ PartNumber: 1, ETag: part.ETag, ChecksumSHA256: part.ChecksumSHA256 }];
+    await store.client.send(
+      new CompleteMultipartUploadCommand({ ...target, UploadId, MultipartUpload: { Parts } }),
+    );
+    expect((await head('composite')).ChecksumType).toBe('COMPOSITE');
+    await copy('composite', 'whole');
+    expect(await head('whole')).toMatchObject({
+      ChecksumSHA256: createHash('sha256').update('content').digest('base64'),
+      ChecksumType: 'FULL_OBJECT',
     });
   });
 

@@ -5,6 +5,7 @@ import {
   CreateMultipartUploadCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   UploadPartCommand,
@@ -40,6 +41,7 @@ describe('what the proxy decides before it forwards', () => {
     ['kms:GenerateDataKey', put],
     ['kms:GenerateDataKey', new CreateMultipartUploadCommand(object)],
     ['kms:GenerateDataKey', new UploadPartCommand({ ...object, UploadId: 'u', PartNumber: 1, Body: 'x' })],
+    ['kms:Decrypt', new UploadPartCommand({ ...object, UploadId: 'u', PartNumber: 1, Body: 'x' })],
     ['kms:Decrypt', new CompleteMultipartUploadCommand({ ...object, UploadId: 'u' })],
     ['s3:GetObject', new PutObjectCommand({ ...object, Body: 'x', IfMatch: '"e"' })],
     ['s3:ListBucket', new ListObjectsV2Command({ Bucket: BUCKET })],
@@ -53,6 +55,15 @@ describe('what the proxy decides before it forwards', () => {
     const { client } = await start(denying('kms:Decrypt'));
     await client.send(put);
     expect((await refusal(client.send(new GetObjectCommand(object)))).code).toBe('AccessDenied');
+  });
+
+  it('tells the sum of encrypted bytes only with kms:Decrypt', async () => {
+    const { client } = await start(denying('kms:Decrypt'));
+    const head = new HeadObjectCommand({ ...object, ChecksumMode: 'ENABLED' });
+    await client.send(put);
+    expect((await client.send(head)).ContentLength).toBe(1);
+    await client.send(new PutObjectCommand({ ...object, Body: 'x', ChecksumAlgorithm: 'CRC32' }));
+    expect((await refusal(client.send(head))).status).toBe(403);
   });
 
   it('hides whether a key exists from those who may not list', async () => {

@@ -64,7 +64,7 @@ function withNext(document: ApiDocument, next: string): ApiDocument {
 function nextOf(document: ApiDocument, { url }: DocumentContext): string {
   if (document.links.next !== undefined) return document.links.next;
   const next = new URL(url);
-  next.searchParams.set('cursor', encodeCursor(document.meta?.paging.total ?? 0));
+  next.searchParams.set('cursor', encodeCursor(document.meta?.paging.total ?? 0, next.pathname));
   return next.href;
 }
 
@@ -76,9 +76,9 @@ function movedNext(how: string) {
 function endlessEmptyPages(document: ApiDocument, { url }: DocumentContext): ApiDocument {
   if (document.links.next !== undefined) return document;
   const next = new URL(url);
-  const offset = decodeCursor(next.searchParams.get('cursor') ?? '') ?? 0;
+  const offset = decodeCursor(next.searchParams.get('cursor') ?? '', next.pathname) ?? 0;
   const end = Math.max(offset, document.meta?.paging.total ?? 0);
-  next.searchParams.set('cursor', encodeCursor(end + 1));
+  next.searchParams.set('cursor', encodeCursor(end + 1, next.pathname));
   next.searchParams.delete('limit');
   return withNext(document, next.href);
 }
