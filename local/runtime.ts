@@ -23,6 +23,7 @@ import {
   type StartedExecution,
 } from './step-functions/execution-registry.ts';
 import { createMachineAccess } from './step-functions/machine-access.ts';
+import { machineObjects } from './step-functions/machine-objects.ts';
 import { createStepFunctionsService } from './step-functions/server.ts';
 import { createTaskInvoker } from './step-functions/task-integrations.ts';
 
@@ -163,10 +164,12 @@ export async function createLocalRuntime(options: LocalRuntimeOptions): Promise<
     ...(options.stallMilliseconds === undefined ? {} : { stallMilliseconds: options.stallMilliseconds }),
   });
   const access = createMachineAccess({ assembly, principals, authorize });
+  const machineS3 = { handle: s3Handler, clock, region };
   const runner = createRunner({
     clock,
-    invoke: createTaskInvoker({ functions, access, s3: { handle: s3Handler, clock, region } }),
+    invoke: createTaskInvoker({ functions, access, s3: machineS3 }),
     mapRunRefusal: access.mapRunRefusal,
+    objects: (executionArn) => machineObjects(machineS3, access.principalOf(executionArn)),
     random: seededRandom(options.seed ?? 1),
     region,
     accountId: assembly.accountId,

@@ -59,7 +59,10 @@ export interface StartExecutionOptions {
 /** A started execution. */
 export interface ExecutionHandle {
   readonly executionArn: string;
-  /** Rejects only when an invoker or an object store failed in a way that is not a task's. */
+  /**
+   * Rejects only with faults that are not the machine's: of an invoker or an object store, MissingObjectStoreError,
+   * NotImplementedError.
+   */
   readonly result: Promise<ExecutionResult>;
   /** StopExecution: ABORTED, no further state; a handler that is running runs on. */
   stop(error?: string, cause?: string): void;
@@ -70,7 +73,7 @@ export interface ExecutionHandle {
 export interface StateMachineRunner {
   /**
    * StartExecution. The same name with the same input while it runs gives the running execution; any other
-   * second use of a name throws ExecutionAlreadyExistsError.
+   * second use of a name throws ExecutionAlreadyExistsError until 90 days after that execution ended.
    */
   startExecution(options: StartExecutionOptions): ExecutionHandle;
   /**

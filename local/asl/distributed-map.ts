@@ -1,150 +1,94 @@
 import { bindingsOf } from './bindings.ts';
 import type { MapState } from './definition.ts';
 import { StateFailure } from './errors.ts';
-import { createExecution, type Execution, type Visit } from './execution.ts';
-import { runExecution } from './execution-run.ts';
-import { forkEach } from './fork.ts';
-import { recordFailure } from './history.ts';
-import { batchesOf, type ChildInput } from './item-batcher.ts';
+import type { Attempt, Visit } from './execution.ts';
+import { errorDetails } from './history.ts';
+import { batchesOf } from './item-batcher.ts';
 import { readItems } from './item-reader.ts';
 import { checkResultSize } from './limits.ts';
 import {
   itemsOfState,
+  type MapItem,
   maxConcurrencyOf,
   selectItem,
-  type ToleratedFailures,
   toleratedFailuresOf,
 } from './map-items.ts';
-import { uuidFrom } from './random.ts';
-import { type ChildOutcome, writeResults } from './result-writer.ts';
+import { type MapRun, type MapRunNames, mapRunNames, runChildren } from './map-run.ts';
+import { requiredStore } from './object-store.ts';
+import { writeResults } from './result-writer.ts';
+import type { Bindings } from './templates.ts';
 
 const DISTRIBUTED_CONCURRENCY_LIMIT = 10_000;
-
-/** The names of one run of a Distributed Map. */
-interface MapRunNames {
-  readonly mapRunArn: string;
-  /** Of the children: machine and label. */
-  readonly stateMachineName: string;
-  readonly stateMachineArn: string;
-}
-
-/** One run of a Distributed Map while it goes on. */
-interface MapRun extends MapRunNames {
-  readonly totalItems: number;
-  readonly tolerated: ToleratedFailures;
-  failedItems: number;
-}
 
 /** Runs the items of a Distributed Map as child executions; resolves with the state's result. */
 export async function attemptDistributedMap(
   visit: Visit,
   state: MapState,
-  retryCount: number,
+  attempt: Attempt,
 ): Promise<unknown> {
-  const { cursor, execution } = visit.walk;
-  const { history } = execution;
-  const bindings = bindingsOf(visit, { retryCount });
+  const { walk, point } = visit;
+  const { cursor, execution } = walk;
+  const { history, services, identity } = execution;
+  // Told before any child has worked in vain.
+  if (state.ResultWriter?.Resource !== undefined) {
+    requiredStore(services.objects, identity.executionArn, 'ResultWriter');
+  }
+  const bindings = bindingsOf(visit, { retryCount: attempt.retryCount });
   const concurrency = await maxConcurrencyOf(visit, state, DISTRIBUTED_CONCURRENCY_LIMIT, bindings);
-  const reader = state.ItemReader;
-  const stateItems = reader === undefined ? await itemsOfState(visit, state, bindings) : [];
-  const names = mapRunNames(visit, state);
+  const stateItems = state.ItemReader === undefined ? await itemsOfState(visit, state, bindings) : [];
   history.add(cursor, 'MapStateStarted', { mapStateStartedEventDetails: { length: stateItems.length } });
-  history.add(cursor, 'MapRunStarted', { mapRunStartedEventDetails: { mapRunArn: names.mapRunArn } });
+  attempt.forked = true;
+  const names = point.mapRun ?? mapRunNames(visit, state);
+  recordStart(visit, names);
   try {
-    const refusal = execution.services.mapRunRefusal(execution.identity.executionArn);
+    const refusal = services.mapRunRefusal(identity.executionArn);
     if (refusal !== undefined) throw new StateFailure(refusal);
     const tolerated = await toleratedFailuresOf(visit, state, bindings);
-    const items = reader === undefined ? stateItems : await readItems(visit, reader, bindings);
-    const selected: unknown[] = [];
-    for (const [index, item] of items.entries()) {
-      selected.push(await selectItem(visit, state, item, index, retryCount));
-    }
-    const inputs = await batchesOf(visit, state, selected, bindings);
-    const mapRun = { ...names, totalItems: items.length, tolerated, failedItems: 0 };
-    const outcomes = await runChildren(visit, state, mapRun, inputs, concurrency);
+    point.mapRun ??= await planMapRun(visit, state, names, stateItems, attempt.retryCount, bindings);
+    const outcomes = await runChildren(visit, state, point.mapRun, tolerated, concurrency);
     const result = await writeResults(visit, state, { ...names, outcomes }, bindings);
     checkResultSize(result, visit.stateName);
     history.add(cursor, 'MapRunSucceeded');
-    history.add(cursor, 'MapStateSucceeded');
+    attempt.forked = false;
+    history.note(cursor, 'MapStateSucceeded');
     return result;
   } catch (error) {
-    recordFailure(history, cursor, 'MapRunFailed', error, 'mapRunFailedEventDetails');
-    recordFailure(history, cursor, 'MapStateFailed', error);
+    // A Map Run that ends with its execution records nothing.
+    if (error instanceof StateFailure) {
+      history.add(cursor, 'MapRunFailed', { mapRunFailedEventDetails: errorDetails(error) });
+    }
     throw error;
   }
 }
 
-function mapRunNames(visit: Visit, state: MapState): MapRunNames {
-  const { identity, services } = visit.walk.execution;
-  const { region, accountId, random } = services;
-  const label = state.Label ?? visit.stateName.replace(/[^0-9A-Za-z_-]/g, '').slice(0, 40);
-  const stateMachineName = `${identity.stateMachineName}/${label}`;
-  const prefix = `arn:aws:states:${region}:${accountId}`;
-  return {
-    mapRunArn: `${prefix}:mapRun:${stateMachineName}:${uuidFrom(random)}`,
-    stateMachineName,
-    stateMachineArn: `${prefix}:stateMachine:${stateMachineName}`,
-  };
+function recordStart({ walk, point }: Visit, { mapRunArn }: MapRunNames): void {
+  const { history } = walk.execution;
+  const { mapRun } = point;
+  if (mapRun === undefined) {
+    history.add(walk.cursor, 'MapRunStarted', { mapRunStartedEventDetails: { mapRunArn } });
+    return;
+  }
+  mapRun.redriveCount += 1;
+  const { redriveCount } = mapRun;
+  history.add(walk.cursor, 'MapRunRedriven', { mapRunRedrivenEventDetails: { mapRunArn, redriveCount } });
 }
 
-function runChildren(
+/** Reads and selects the items and puts them together into the inputs of children. */
+async function planMapRun(
   visit: Visit,
   state: MapState,
-  mapRun: MapRun,
-  inputs: readonly ChildInput[],
-  concurrency: number,
-): Promise<ChildOutcome[]> {
-  return forkEach(visit.walk, inputs, concurrency, async (child, _, participant, signal) => {
-    const { execution } = visit.walk;
-    const childExecution = childOf(execution, mapRun, child.input);
-    const result = await runExecution({
-      execution: childExecution,
-      participant,
-      signal,
-      machine: state.ItemProcessor,
-      startAt: state.ItemProcessor.StartAt,
-      input: child.input,
-      variables: {},
-    });
-    const { executionArn, name, startTime } = childExecution.identity;
-    execution.children.push({ executionArn, mapRunArn: mapRun.mapRunArn, name, input: child.input, result });
-    signal.throwIfAborted();
-    if (result.status !== 'SUCCEEDED') {
-      mapRun.failedItems += child.itemCount;
-      rejectWhenIntolerable(mapRun);
-    }
-    const stopTime = new Date(execution.services.scheduler.now()).toISOString();
-    return { executionArn, name, input: child.input, startTime, stopTime, result };
-  });
-}
-
-function childOf(parent: Execution, mapRun: MapRun, input: unknown): Execution {
-  const { services, identity } = parent;
-  const name = uuidFrom(services.random);
-  const { region, accountId } = services;
-  return createExecution(services, {
-    executionArn: `arn:aws:states:${region}:${accountId}:execution:${mapRun.stateMachineName}:${name}`,
-    name,
-    stateMachineArn: mapRun.stateMachineArn,
-    stateMachineName: mapRun.stateMachineName,
-    roleArn: identity.roleArn,
-    input,
-    startTime: new Date(services.scheduler.now()).toISOString(),
-    redriveCount: 0,
-  });
-}
-
-/** With no threshold any failed item is one too many; with two, exceeding either is. */
-function rejectWhenIntolerable(mapRun: MapRun): void {
-  const { count, percentage } = mapRun.tolerated;
-  const exceeded =
-    count === 0 && percentage === 0
-      ? mapRun.failedItems > 0
-      : (count > 0 && mapRun.failedItems > count) ||
-        (percentage > 0 && mapRun.failedItems * 100 > percentage * mapRun.totalItems);
-  if (!exceeded) return;
-  throw new StateFailure({
-    error: 'States.ExceedToleratedFailureThreshold',
-    cause: 'The specified tolerated failure threshold was exceeded',
-  });
+  names: MapRunNames,
+  stateItems: readonly MapItem[],
+  retryCount: number,
+  bindings: Bindings,
+): Promise<MapRun> {
+  const reader = state.ItemReader;
+  const items = reader === undefined ? stateItems : await readItems(visit, reader, bindings);
+  const selected: unknown[] = [];
+  for (const [index, item] of items.entries()) {
+    selected.push(await selectItem(visit, state, item, index, retryCount));
+  }
+  const inputs = await batchesOf(visit, state, selected, bindings);
+  const children = inputs.map((input) => ({ ...input }));
+  return { ...names, totalItems: items.length, children, redriveCount: 0 };
 }

@@ -23,11 +23,24 @@ export class StepFunctionsTaskError extends Error {
 /** StartExecution was asked for a name that another execution of the machine has already used. */
 export class ExecutionAlreadyExistsError extends Error {
   override readonly name = 'ExecutionAlreadyExists';
+  readonly executionArn: string;
+
+  constructor(executionArn: string) {
+    super(
+      `${executionArn} has been started before: choose another name, or the same input while it runs; names are free again 90 days after the end.`,
+    );
+    this.executionArn = executionArn;
+  }
 }
 
 /** RedriveExecution was asked for an execution that is running, succeeded or unknown. */
 export class ExecutionNotRedrivableError extends Error {
   override readonly name = 'ExecutionNotRedrivable';
+}
+
+/** A definition asks for what AWS does and this runner does not: the run ends with this instead of a made-up answer. */
+export class NotImplementedError extends Error {
+  override readonly name = 'NotImplemented';
 }
 
 /**

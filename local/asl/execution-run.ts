@@ -23,16 +23,14 @@ export class ExecutionStoppedError extends Error {
   }
 }
 
-/** From where an execution walks. */
+/** What an execution runs with; its progress says where a redriven one goes on. */
 export interface ExecutionStart {
   readonly execution: Execution;
   readonly participant: Participant;
   /** Aborted with one of the errors above, or because a sibling child execution failed. */
   readonly signal: AbortSignal;
   readonly machine: StateMap;
-  readonly startAt: string;
   readonly input: unknown;
-  readonly variables: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -54,11 +52,10 @@ export async function runExecution(start: ExecutionStart): Promise<ExecutionResu
       executionRedrivenEventDetails: { redriveCount: identity.redriveCount },
     });
   }
-  const scope = new VariableScope();
-  scope.assign(start.variables);
   try {
-    const walk = { execution, participant, scope, cursor, signal, outermost: true };
-    const output = await walkStates(walk, machine, start.startAt, start.input);
+    const { progress } = execution;
+    const walk = { execution, participant, scope: new VariableScope(), cursor, signal, progress };
+    const output = await walkStates(walk, machine, start.input);
     history.end(cursor, 'ExecutionSucceeded', {
       executionSucceededEventDetails: payloadDetails('output', output),
     });

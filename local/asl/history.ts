@@ -30,6 +30,13 @@ export class History {
    * The last event that fits is kept for the execution's end: before it, `States.Runtime`.
    */
   add(cursor: HistoryCursor, type: string, details: Readonly<Record<string, unknown>> = {}): number {
+    const id = this.note(cursor, type, details);
+    cursor.lastEventId = id;
+    return id;
+  }
+
+  /** Adds an event behind `cursor` that no later event follows; returns its id. */
+  note(cursor: HistoryCursor, type: string, details: Readonly<Record<string, unknown>> = {}): number {
     if (this.events.length >= HISTORY_LIMIT_EVENTS - 1) {
       throw new StateFailure({
         error: 'States.Runtime',
@@ -53,7 +60,6 @@ export class History {
       type,
       ...details,
     });
-    cursor.lastEventId = id;
     return id;
   }
 }
@@ -72,16 +78,4 @@ export function errorDetails(failure: { error?: string | undefined; cause?: stri
 /** A JSON value as event details carry it: its text under `name`, and that it was not shortened. */
 export function payloadDetails(name: 'input' | 'output', value: unknown): Record<string, unknown> {
   return { [name]: JSON.stringify(value), [`${name}Details`]: { truncated: false } };
-}
-
-/** Records that a Parallel or Map failed; an execution that is being ended records only its end. */
-export function recordFailure(
-  history: History,
-  cursor: HistoryCursor,
-  type: string,
-  error: unknown,
-  detailsName?: string,
-): void {
-  if (!(error instanceof StateFailure)) return;
-  history.add(cursor, type, detailsName === undefined ? {} : { [detailsName]: errorDetails(error) });
 }

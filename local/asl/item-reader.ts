@@ -4,7 +4,7 @@ import type { Visit } from './execution.ts';
 import { parseItems } from './item-formats.ts';
 import { isObject } from './json.ts';
 import type { MapItem } from './map-items.ts';
-import type { ObjectStore } from './object-store.ts';
+import { type ObjectStore, ObjectStoreError, requiredStore } from './object-store.ts';
 import { type Bindings, evaluateInteger, evaluateTemplate } from './templates.ts';
 
 /** Where an ItemReader reads from, as its Arguments say. */
@@ -14,13 +14,18 @@ interface Location {
   readonly Prefix: string;
 }
 
-/** The items that a Distributed Map's ItemReader reads. Rejects with `States.ItemReaderFailed`. */
+/**
+ * The items that a Distributed Map's ItemReader reads. Rejects with `States.ItemReaderFailed`, or with
+ * MissingObjectStoreError where the runner has no store.
+ */
 export async function readItems(
   visit: Visit,
   reader: ItemReader,
   bindings: Bindings,
 ): Promise<readonly MapItem[]> {
-  const { evaluator, objects, scheduler } = visit.walk.execution.services;
+  const { services, identity } = visit.walk.execution;
+  const { evaluator, scheduler } = services;
+  const objects = requiredStore(services.objects, identity.executionArn, 'ItemReader');
   const location = await locationOf(visit, reader, bindings);
   const config = reader.ReaderConfig ?? {};
   const maxItems =
@@ -45,11 +50,14 @@ async function locationOf(visit: Visit, reader: ItemReader, bindings: Bindings):
   const { evaluator } = visit.walk.execution.services;
   const value = await evaluateTemplate(evaluator, reader.Arguments, 'ItemReader/Arguments', bindings);
   const members = isObject(value) ? value : {};
-  const { Bucket, Key = '', Prefix = '' } = members;
-  if (typeof Bucket !== 'string' || typeof Key !== 'string' || typeof Prefix !== 'string') {
-    throw failed('The Arguments of the ItemReader must name a Bucket, and a Key or Prefix, as strings.');
+  const { Bucket, Key, Prefix = '' } = members;
+  const lists = reader.Resource.endsWith(':listObjectsV2');
+  if (typeof Bucket !== 'string' || typeof Prefix !== 'string' || !(lists || typeof Key === 'string')) {
+    throw failed(
+      `The Arguments of the ItemReader must name a Bucket and a ${lists ? 'Prefix' : 'Key'} as strings.`,
+    );
   }
-  return { Bucket, Key, Prefix };
+  return { Bucket, Key: typeof Key === 'string' ? Key : '', Prefix };
 }
 
 async function read(
@@ -58,7 +66,7 @@ async function read(
   config: ReaderConfig,
 ): Promise<readonly MapItem[]> {
   const { Bucket, Key } = location;
-  const text = await fromStore(() => required(objects.readObject, 'readObject').call(objects, Bucket, Key));
+  const text = await fromStore(() => objects.readObject(Bucket, Key));
   const source = `s3://${Bucket}/${Key}`;
   return parseItems(text, config).map((item) => ({ ...item, Source: source }));
 }
@@ -69,9 +77,7 @@ async function list(
   config: ReaderConfig,
 ): Promise<readonly MapItem[]> {
   const { Bucket, Prefix } = location;
-  const listed = await fromStore(() =>
-    required(objects.listObjects, 'listObjects').call(objects, Bucket, Prefix),
-  );
+  const listed = await fromStore(() => objects.listObjects(Bucket, Prefix));
   if (config.Transformation !== 'LOAD_AND_FLATTEN') {
     return listed.map(({ ETag, Key, LastModified, Size, StorageClass }) => ({
       Value: { Etag: ETag, Key, LastModified: Date.parse(LastModified) / 1000, Size, StorageClass },
@@ -83,16 +89,11 @@ async function list(
   return items;
 }
 
-function required<T>(operation: T | undefined, name: string): T {
-  if (operation === undefined) throw new Error(`this runner was created without ${name}`);
-  return operation;
-}
-
 async function fromStore<T>(operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (error) {
-    throw failed(error instanceof Error ? error.message : String(error));
+    throw error instanceof ObjectStoreError ? failed(error.message) : error;
   }
 }
 

@@ -75,6 +75,13 @@ function partition(...given: unknown[]): unknown[][] | undefined {
   );
 }
 
+/** JSONata's own takes its order from the machine, so that no seeded run could be repeated. */
+function shuffled(items: readonly unknown[] | undefined, sources: FunctionSources): unknown[] | undefined {
+  if (items === undefined) return undefined;
+  const rest = [...items];
+  return items.flatMap(() => rest.splice(Math.floor(sources.random() * rest.length), 1));
+}
+
 /** The most numbers one `$range` may give on AWS (measured there by others; see docs/asl-runner.md). */
 const RANGE_LIMIT = 360_145;
 
@@ -111,7 +118,8 @@ export const MEMORY_LIMIT_MESSAGE =
 
 /**
  * Gives a compiled expression the functions that Step Functions adds ($partition, $range, $hash, $random, $uuid,
- * $parse), takes away the one it refuses ($eval), and binds $now and $millis to the runner's clock.
+ * $parse), takes away the one it refuses ($eval), and binds $now, $millis and $shuffle to the runner's clock and
+ * random numbers.
  */
 export function registerStepFunctionsFunctions(expression: Expression, sources: FunctionSources): void {
   expression.assign('eval', undefined);
@@ -130,6 +138,7 @@ export function registerStepFunctionsFunctions(expression: Expression, sources: 
     requireType('random', seed, 1, 'number');
     return javaRandomDouble(Number(seed));
   });
+  expression.registerFunction('shuffle', (items?: unknown[]) => shuffled(items, sources), '<a:a>');
   expression.registerFunction('millis', () => sources.now(), '<:n>');
   expression.registerFunction(
     'now',

@@ -1,8 +1,7 @@
 import { bindingsOf } from './bindings.ts';
 import type { ParallelState } from './definition.ts';
-import type { Visit } from './execution.ts';
-import { forkEach } from './fork.ts';
-import { recordFailure } from './history.ts';
+import type { Attempt, Visit } from './execution.ts';
+import { forkEach, forkProgress } from './fork.ts';
 import { checkResultSize } from './limits.ts';
 import { type Settled, settle } from './settle.ts';
 import { evaluateTemplate } from './templates.ts';
@@ -13,35 +12,38 @@ import { walkStates } from './walk.ts';
 export async function attemptParallel(
   visit: Visit,
   state: ParallelState,
-  retryCount: number,
+  attempt: Attempt,
 ): Promise<Settled> {
   const { walk } = visit;
+  const { retryCount } = attempt;
   const { evaluator } = walk.execution.services;
   const input =
     'Arguments' in state
       ? await evaluateTemplate(evaluator, state.Arguments, 'Arguments', bindingsOf(visit, { retryCount }))
       : visit.input;
-  const result = await runBranches(visit, state, input);
+  const result = await runBranches(visit, state, attempt, input);
   return settle(visit, state, '', bindingsOf(visit, { retryCount, result }), result);
 }
 
-async function runBranches(visit: Visit, state: ParallelState, input: unknown): Promise<unknown[]> {
+async function runBranches(
+  visit: Visit,
+  state: ParallelState,
+  attempt: Attempt,
+  input: unknown,
+): Promise<unknown[]> {
   const { walk } = visit;
   const { history } = walk.execution;
-  const startedEventId = history.add(walk.cursor, 'ParallelStateStarted');
-  try {
-    const branches = state.Branches;
-    const result = await forkEach(walk, branches, branches.length, (branch, _, participant, signal) => {
-      const cursor = { lastEventId: startedEventId };
-      const scope = new VariableScope(walk.scope);
-      const branchWalk = { ...walk, participant, scope, cursor, signal, outermost: false };
-      return walkStates(branchWalk, branch, branch.StartAt, input);
-    });
-    checkResultSize(result, visit.stateName);
-    history.add(walk.cursor, 'ParallelStateSucceeded');
-    return result;
-  } catch (error) {
-    recordFailure(history, walk.cursor, 'ParallelStateFailed', error);
-    throw error;
-  }
+  history.add(walk.cursor, 'ParallelStateStarted');
+  attempt.forked = true;
+  const forks = forkProgress(visit.point, state.Branches.length);
+  const branches = state.Branches.map((branch, index) => ({ branch, progress: forks[index] ?? {} }));
+  const result = await forkEach(walk, branches, branches.length, async ({ branch, progress }, _, fork) => {
+    if (progress.output !== undefined) return progress.output.value;
+    const scope = new VariableScope(walk.scope);
+    return walkStates({ ...walk, ...fork, scope, progress }, branch, input);
+  });
+  checkResultSize(result, visit.stateName);
+  attempt.forked = false;
+  history.note(walk.cursor, 'ParallelStateSucceeded');
+  return result;
 }

@@ -3,6 +3,7 @@ import type { MapState } from './definition.ts';
 import { StateFailure } from './errors.ts';
 import type { Visit } from './execution.ts';
 import { isObject } from './json.ts';
+import { type ObjectStore, ObjectStoreError, requiredStore } from './object-store.ts';
 import { type Bindings, evaluateTemplate } from './templates.ts';
 
 /** How one child execution ended. */
@@ -13,6 +14,7 @@ export interface ChildOutcome {
   /** ISO 8601 with milliseconds. */
   readonly startTime: string;
   readonly stopTime: string;
+  readonly redriveCount: number;
   readonly result: ExecutionResult;
 }
 
@@ -26,7 +28,8 @@ interface EndedMapRun {
 
 /**
  * The result of a Distributed Map: its children's outputs in order, or, with a ResultWriter that names a bucket,
- * where they were written. Rejects with `States.ResultWriterFailed`.
+ * where they were written. Rejects with `States.ResultWriterFailed`, or with MissingObjectStoreError where the
+ * runner has no store.
  */
 export async function writeResults(
   visit: Visit,
@@ -40,6 +43,8 @@ export async function writeResults(
   const entriesOf = (outcomes: readonly ChildOutcome[]) =>
     outcomes.flatMap((outcome) => transformed(outcome, transformation, mapRun.stateMachineArn));
   if (writer?.Resource === undefined) return entriesOf(mapRun.outcomes);
+  const { services, identity } = visit.walk.execution;
+  const objects = requiredStore(services.objects, identity.executionArn, 'ResultWriter');
   const { Bucket, Prefix } = await destinationOf(visit, writer.Arguments, bindings);
   const runId = mapRun.mapRunArn.slice(mapRun.mapRunArn.lastIndexOf(':') + 1);
   const folder = [Prefix.replace(/\/$/, ''), runId].filter((part) => part !== '').join('/');
@@ -56,12 +61,12 @@ export async function writeResults(
     if (outcomes.length === 0) continue;
     const Key = `${folder}/${kind}_0.${outputType === 'JSON' ? 'json' : 'jsonl'}`;
     const text = formatted(entriesOf(outcomes), outputType);
-    await write(visit, Bucket, Key, text);
+    await write(visit, objects, Bucket, Key, text);
     resultFiles[kind] = [{ Key, Size: Buffer.byteLength(text) }];
   }
   const Key = `${folder}/manifest.json`;
   const manifest = { DestinationBucket: Bucket, MapRunArn: mapRun.mapRunArn, ResultFiles: resultFiles };
-  await write(visit, Bucket, Key, JSON.stringify(manifest));
+  await write(visit, objects, Bucket, Key, JSON.stringify(manifest));
   return { MapRunArn: mapRun.mapRunArn, ResultWriterDetails: { Bucket, Key } };
 }
 
@@ -79,7 +84,7 @@ function transformed(
 }
 
 function withMetadata(outcome: ChildOutcome, stateMachineArn: string): Record<string, unknown> {
-  const { executionArn, name, input, startTime, stopTime, result } = outcome;
+  const { executionArn, name, input, startTime, stopTime, redriveCount, result } = outcome;
   return {
     ExecutionArn: executionArn,
     Input: JSON.stringify(input),
@@ -88,7 +93,7 @@ function withMetadata(outcome: ChildOutcome, stateMachineArn: string): Record<st
     ...(result.status === 'SUCCEEDED'
       ? { Output: JSON.stringify(result.output), OutputDetails: { Included: true } }
       : { Error: result.error ?? '', Cause: result.cause ?? '' }),
-    RedriveCount: 0,
+    RedriveCount: redriveCount,
     StartDate: startTime,
     StateMachineArn: stateMachineArn,
     Status: result.status,
@@ -115,15 +120,19 @@ async function destinationOf(
   return { Bucket, Prefix };
 }
 
-async function write(visit: Visit, bucket: string, key: string, text: string): Promise<void> {
-  const { objects, scheduler } = visit.walk.execution.services;
+async function write(
+  visit: Visit,
+  objects: ObjectStore,
+  bucket: string,
+  key: string,
+  text: string,
+): Promise<void> {
+  const { scheduler } = visit.walk.execution.services;
   try {
-    if (objects.writeObject === undefined) throw new Error('this runner was created without writeObject');
-    const { writeObject } = objects;
-    const work = () => writeObject.call(objects, bucket, key, text);
+    const work = () => objects.writeObject(bucket, key, text);
     await visit.walk.participant.outside(() => scheduler.whileHeld(work));
   } catch (error) {
-    throw failed(error instanceof Error ? error.message : String(error));
+    throw error instanceof ObjectStoreError ? failed(error.message) : error;
   }
 }
 

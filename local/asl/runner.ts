@@ -10,12 +10,12 @@ import type {
 } from './contract.ts';
 import type { StateMachineDefinition } from './definition.ts';
 import { ExecutionAlreadyExistsError, ExecutionNotRedrivableError } from './errors.ts';
-import { createExecution, type Execution, type RunnerServices } from './execution.ts';
+import { countRedrive, createExecution, type Execution, type RunnerServices } from './execution.ts';
 import { ExecutionStoppedError, ExecutionTimedOutError, runExecution } from './execution-run.ts';
 import { jsonByteLength } from './json.ts';
 import { ExpressionEvaluator } from './jsonata-expressions.ts';
 import { PAYLOAD_LIMIT_BYTES } from './limits.ts';
-import type { ObjectStore } from './object-store.ts';
+import type { ObjectStoreOf } from './object-store.ts';
 import { Scheduler } from './scheduler.ts';
 import { validateDefinition } from './validate.ts';
 
@@ -31,21 +31,32 @@ export type {
 export {
   ExecutionAlreadyExistsError,
   ExecutionNotRedrivableError,
+  NotImplementedError,
   StepFunctionsTaskError,
   type TaskFailure,
 } from './errors.ts';
 export type { ChildExecution } from './execution.ts';
 export type { HistoryEvent } from './history.ts';
-export type { ListedObject, ObjectStore } from './object-store.ts';
+export {
+  type ListedObject,
+  MissingObjectStoreError,
+  type ObjectStore,
+  ObjectStoreError,
+  type ObjectStoreOf,
+} from './object-store.ts';
 export { seededRandom } from './random.ts';
 export { validateDefinition } from './validate.ts';
 
+const NAME_RESERVED_MILLISECONDS = 90 * 24 * 3_600_000;
+
 /** What a runner is made of. */
-export interface RunnerOptions extends ObjectStore {
+export interface RunnerOptions {
   readonly clock: Clock | VirtualClock;
   readonly invoke: TaskInvoker;
   /** Asked before each Distributed Map runs; without it every one may. */
   readonly mapRunRefusal?: MapRunRefusal;
+  /** What ItemReader and ResultWriter use; without it a run that needs one rejects with MissingObjectStoreError. */
+  readonly objects?: ObjectStoreOf;
   /** A number in [0, 1): for jitter, `$random`, `$uuid` and the names of child executions. */
   readonly random: () => number;
   readonly region: string;
@@ -76,7 +87,7 @@ class Runner implements StateMachineRunner {
       evaluator: new ExpressionEvaluator({ now: () => scheduler.now(), random: options.random }),
       invoke: options.invoke,
       mapRunRefusal: options.mapRunRefusal ?? (() => undefined),
-      objects: options,
+      objects: options.objects,
       random: options.random,
       region: options.region,
       accountId: options.accountId,
@@ -93,9 +104,7 @@ class Runner implements StateMachineRunner {
     const earlier = this.#started.get(executionArn);
     if (earlier !== undefined) {
       if (earlier.handle.status() === 'RUNNING' && earlier.inputText === inputText) return earlier.handle;
-      throw new ExecutionAlreadyExistsError(
-        `${executionArn} has been started before: choose another name, or the same input while it runs.`,
-      );
+      if (scheduler.now() < freeFrom(earlier)) throw new ExecutionAlreadyExistsError(executionArn);
     }
     const execution = createExecution(this.#services, {
       executionArn,
@@ -108,7 +117,7 @@ class Runner implements StateMachineRunner {
       redriveCount: 0,
     });
     const definition = options.definition as StateMachineDefinition;
-    const handle = this.#run(execution, definition, definition.StartAt, options.input, {});
+    const handle = this.#run(execution, definition);
     this.#started.set(executionArn, { execution, definition, inputText, handle });
     return handle;
   }
@@ -116,42 +125,26 @@ class Runner implements StateMachineRunner {
   redriveExecution(executionArn: string): ExecutionHandle {
     const started = this.#started.get(executionArn);
     const status = started?.handle.status();
-    const resumePoint = started?.execution.resumePoint;
-    if (
-      started === undefined ||
-      resumePoint === undefined ||
-      status === 'RUNNING' ||
-      status === 'SUCCEEDED'
-    ) {
+    if (started === undefined || status === 'RUNNING' || status === 'SUCCEEDED') {
       throw new ExecutionNotRedrivableError(
         `${executionArn} is ${status ?? 'unknown'}: only an execution that failed, timed out or was stopped can be redriven.`,
       );
     }
     const { execution, definition } = started;
-    execution.identity = {
-      ...execution.identity,
-      redriveCount: execution.identity.redriveCount + 1,
-      redriveTime: new Date(this.#services.scheduler.now()).toISOString(),
-    };
-    const { stateName, input, variables } = resumePoint;
-    started.handle = this.#run(execution, definition, stateName, input, variables);
+    countRedrive(execution);
+    started.handle = this.#run(execution, definition);
     return started.handle;
   }
 
-  #run(
-    execution: Execution,
-    definition: StateMachineDefinition,
-    startAt: string,
-    input: unknown,
-    variables: Readonly<Record<string, unknown>>,
-  ): ExecutionHandle {
+  #run(execution: Execution, definition: StateMachineDefinition): ExecutionHandle {
     const { scheduler } = this.#services;
+    const { input } = execution.identity;
     const controller = new AbortController();
     const { signal } = controller;
     const over = new AbortController();
     let status: ExecutionStatus = 'RUNNING';
     const running = scheduler.run((participant) =>
-      runExecution({ execution, participant, signal, machine: definition, startAt, input, variables }),
+      runExecution({ execution, participant, signal, machine: definition, input }),
     );
     if (definition.TimeoutSeconds !== undefined) {
       scheduler.sleep(definition.TimeoutSeconds * 1000, over.signal).then(
@@ -174,6 +167,13 @@ class Runner implements StateMachineRunner {
       status: () => status,
     };
   }
+}
+
+/** When the name of an execution may be used again, in milliseconds since 1970. */
+function freeFrom({ execution, handle }: StartedExecution): number {
+  const lastEvent = execution.history.events.at(-1);
+  if (lastEvent === undefined || handle.status() === 'RUNNING') return Number.POSITIVE_INFINITY;
+  return Date.parse(lastEvent.timestamp) + NAME_RESERVED_MILLISECONDS;
 }
 
 function stopDetails(

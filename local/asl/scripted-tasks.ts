@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Clock, VirtualClock } from '../clock.ts';
 import { isObject } from './json.ts';
-import type { ListedObject, ObjectStore } from './object-store.ts';
+import { isLambdaInvoke } from './lambda-arguments.ts';
+import { type ListedObject, type ObjectStore, ObjectStoreError } from './object-store.ts';
 import { StepFunctionsTaskError, type TaskCall } from './runner.ts';
 
 const delay = { delaySeconds: z.number().nonnegative().optional() };
@@ -51,7 +52,7 @@ export class ScriptedTasks implements ObjectStore {
   /** The runner's TaskInvoker. */
   readonly invoke = async (call: TaskCall): Promise<unknown> => {
     this.calls.push({ resource: call.resource, input: call.arguments });
-    const invokesFunction = /:states:::lambda:invoke(\.waitForTaskToken)?$/.test(call.resource);
+    const invokesFunction = isLambdaInvoke(call.resource);
     const members = isObject(call.arguments) ? call.arguments : {};
     const key = invokesFunction ? String(members.FunctionName) : call.resource;
     const behaviour = this.#nextBehaviour(key);
@@ -71,7 +72,9 @@ export class ScriptedTasks implements ObjectStore {
 
   async readObject(bucket: string, key: string): Promise<string> {
     const text = this.#bucket(bucket).get(key);
-    if (text === undefined) throw new Error(`The specified key does not exist: s3://${bucket}/${key}`);
+    if (text === undefined) {
+      throw new ObjectStoreError(`The specified key does not exist: s3://${bucket}/${key}`);
+    }
     return text;
   }
 
@@ -89,13 +92,12 @@ export class ScriptedTasks implements ObjectStore {
   }
 
   async writeObject(bucket: string, key: string, text: string): Promise<void> {
-    const objects = this.#buckets.get(bucket) ?? new Map<string, string>();
-    this.#buckets.set(bucket, objects.set(key, text));
+    this.#bucket(bucket).set(key, text);
   }
 
   #bucket(bucket: string): Map<string, string> {
     const objects = this.#buckets.get(bucket);
-    if (objects === undefined) throw new Error(`The specified bucket does not exist: ${bucket}`);
+    if (objects === undefined) throw new ObjectStoreError(`The specified bucket does not exist: ${bucket}`);
     return objects;
   }
 

@@ -1,9 +1,10 @@
 import { bindingsOf } from './bindings.ts';
 import type { TaskCall } from './contract.ts';
 import type { TaskState } from './definition.ts';
-import { StateFailure, StepFunctionsTaskError } from './errors.ts';
+import { queryEvaluationFailure, StateFailure, StepFunctionsTaskError } from './errors.ts';
 import type { Visit } from './execution.ts';
 import { errorDetails } from './history.ts';
+import { assertLambdaArguments, isLambdaInvoke } from './lambda-arguments.ts';
 import { checkArgumentsSize, checkResultSize } from './limits.ts';
 import { uuidFrom } from './random.ts';
 import { type Settled, settle } from './settle.ts';
@@ -28,6 +29,7 @@ export async function attemptTask(visit: Visit, state: TaskState, retryCount: nu
     'Arguments' in state
       ? await evaluateTemplate(services.evaluator, state.Arguments, 'Arguments', bindings)
       : visit.input;
+  if (isLambdaInvoke(state.Resource)) assertLambdaArguments(visit, state.Resource, argumentsValue);
   const events = taskEvents(state.Resource, services.region);
   checkArgumentsSize(argumentsValue, events.producer);
   const call: Omit<TaskCall, 'signal'> = {
@@ -43,13 +45,30 @@ export async function attemptTask(visit: Visit, state: TaskState, retryCount: nu
 }
 
 async function deadlinesOf(visit: Visit, state: TaskState, bindings: Bindings): Promise<TaskDeadlines> {
+  const timeout = await secondsOf(visit, state, 'TimeoutSeconds', bindings);
+  const heartbeat = await secondsOf(visit, state, 'HeartbeatSeconds', bindings);
+  if (timeout !== undefined && heartbeat !== undefined && heartbeat >= timeout) {
+    throw queryEvaluationFailure(
+      `HeartbeatSeconds must be smaller than TimeoutSeconds (${timeout}) but was: ${heartbeat}`,
+      'HeartbeatSeconds',
+    );
+  }
+  return { timeout, heartbeat };
+}
+
+async function secondsOf(
+  visit: Visit,
+  state: TaskState,
+  field: 'TimeoutSeconds' | 'HeartbeatSeconds',
+  bindings: Bindings,
+): Promise<number | undefined> {
+  if (state[field] === undefined) return undefined;
   const { evaluator } = visit.walk.execution.services;
   const bounds = { min: 0, max: MAX_SECONDS };
-  const seconds = async (field: 'TimeoutSeconds' | 'HeartbeatSeconds') =>
-    state[field] === undefined
-      ? undefined
-      : evaluateInteger(evaluator, state[field], field, bounds, bindings);
-  return { timeout: await seconds('TimeoutSeconds'), heartbeat: await seconds('HeartbeatSeconds') };
+  const seconds = await evaluateInteger(evaluator, state[field], field, bounds, bindings);
+  // AWS's sentence about the range names 0, its guide asks for a positive number.
+  if (seconds === 0) throw queryEvaluationFailure(`${field} must be greater than 0 but was: 0`, field);
+  return seconds;
 }
 
 async function perform(
@@ -120,7 +139,8 @@ function earlier(
   deadlines: TaskDeadlines,
 ): { readonly seconds: number; readonly failure: StateFailure } | undefined {
   const { timeout, heartbeat } = deadlines;
-  if (heartbeat !== undefined && heartbeat < (timeout ?? Number.POSITIVE_INFINITY)) {
+  // Always the earlier of the two.
+  if (heartbeat !== undefined) {
     const failure = new StateFailure({ error: 'States.Timeout', alsoMatches: ['States.HeartbeatTimeout'] });
     return { seconds: heartbeat, failure };
   }

@@ -1,5 +1,6 @@
 import { isObject } from './json.ts';
 import { expressionIn } from './jsonata-expressions.ts';
+import { checkLambdaArguments, isLambdaInvoke } from './lambda-arguments.ts';
 import { parseTimestamp } from './timestamp.ts';
 import { checkCatchers, checkRetriers } from './validate-error-handling.ts';
 import { checkExpressions, type StatesMembers } from './validate-expressions.ts';
@@ -136,12 +137,8 @@ function checkTask(problems: Problems, state: Fields, path: string): void {
   if (Number(state.HeartbeatSeconds) >= Number(state.TimeoutSeconds)) {
     problems.schema('HeartbeatSeconds must be smaller than TimeoutSeconds', `${path}/HeartbeatSeconds`);
   }
-  const invokesFunction = /:states:::lambda:invoke(\.waitForTaskToken)?$/.test(String(resource));
-  const namesNoFunction =
-    argumentsTemplate === undefined ||
-    (isObject(argumentsTemplate) && !('FunctionName' in argumentsTemplate));
-  if (invokesFunction && namesNoFunction) {
-    problems.schema("The field 'FunctionName' is required but was missing", `${path}/Arguments`);
+  if (typeof resource === 'string' && isLambdaInvoke(resource)) {
+    checkLambdaArguments(problems, resource, argumentsTemplate, `${path}/Arguments`);
   }
   for (const field of ['Arguments', 'TimeoutSeconds', 'HeartbeatSeconds', 'Credentials']) {
     checkExpressions(problems, state[field], STATE, `${path}/${field}`);

@@ -7,7 +7,10 @@ import { checkIntegerOrExpression, checkOneOf, checkText, checkUnknownFields } f
 type Fields = Readonly<Record<string, unknown>>;
 
 const STATE: StatesMembers = ['input', 'context'];
-const DISTRIBUTED_ONLY = ['ItemReader', 'ItemBatcher', 'ResultWriter', 'Label'];
+const DISTRIBUTED_ONLY = [
+  ...['ItemReader', 'ItemBatcher', 'ResultWriter', 'Label'],
+  ...['ToleratedFailureCount', 'ToleratedFailurePercentage'],
+];
 const READER_CONFIG_FIELDS = [
   ...[
     'InputType',
@@ -89,12 +92,24 @@ function checkReader(problems: Problems, reader: unknown, path: string): void {
   checkText(problems, reader, 'Resource', path);
   const resources = ['arn:aws:states:::s3:getObject', 'arn:aws:states:::s3:listObjectsV2'];
   checkOneOf(problems, reader, 'Resource', resources, path);
+  checkReaderArguments(problems, reader, path);
   checkExpressions(problems, reader.Arguments, STATE, `${path}/Arguments`);
   const { ReaderConfig: config = {} } = reader;
   const configPath = `${path}/ReaderConfig`;
   if (isObject(config))
     checkReaderConfig(problems, config, String(reader.Resource).endsWith('listObjectsV2'), configPath);
   else problems.schema('Expected value of type [OBJECT]', configPath);
+}
+
+function checkReaderArguments(problems: Problems, reader: Fields, path: string): void {
+  const { Arguments: template } = reader;
+  if (template === undefined) problems.schema("The field 'Arguments' is required but was missing", path);
+  if (!isObject(template)) return;
+  const required = String(reader.Resource).endsWith('listObjectsV2') ? ['Bucket'] : ['Bucket', 'Key'];
+  for (const name of required) {
+    if (name in template) continue;
+    problems.schema(`The field '${name}' is required but was missing`, `${path}/Arguments`);
+  }
 }
 
 function checkReaderConfig(problems: Problems, config: Fields, lists: boolean, path: string): void {

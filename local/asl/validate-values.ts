@@ -3,7 +3,7 @@ import type { Problems } from './validate-problems.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Reports every field that is not among `known`. */
+/** Reports every field that is not among `known`, and a Comment that is no text. */
 export function checkUnknownFields(
   problems: Problems,
   fields: Fields,
@@ -13,6 +13,8 @@ export function checkUnknownFields(
   for (const name of Object.keys(fields)) {
     if (!known.includes(name)) problems.schema(`Field '${name}' is not supported`, path === '' ? '/' : path);
   }
+  if (known.includes('Comment'))
+    checkText(problems, fields, 'Comment', path, { expression: true, missing: true });
 }
 
 /** Reports a field that is there but no whole number within the bounds. */

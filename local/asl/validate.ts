@@ -2,7 +2,7 @@ import { isObject } from './json.ts';
 import { checkStateFields } from './validate-fields.ts';
 import { checkFlow, checkVariables } from './validate-flow.ts';
 import { Problems } from './validate-problems.ts';
-import { checkInteger, checkUnknownFields } from './validate-values.ts';
+import { checkInteger, checkOneOf, checkUnknownFields } from './validate-values.ts';
 
 const MACHINE_FIELDS = ['Comment', 'QueryLanguage', 'StartAt', 'States', 'TimeoutSeconds', 'Version'];
 const BRANCH_FIELDS = ['Comment', 'StartAt', 'States'];
@@ -21,14 +21,21 @@ export function validateDefinition(definition: unknown): string[] {
   }
   checkUnknownFields(problems, definition, MACHINE_FIELDS, '');
   checkInteger(problems, definition, 'TimeoutSeconds', { min: 1, max: 99_999_999 }, '');
+  checkOneOf(problems, definition, 'Version', ['1.0'], '');
   const language = definition.QueryLanguage;
   if (language !== undefined && language !== 'JSONata' && language !== 'JSONPath') {
     problems.schema('Value should be one of the following: [JSONPath, JSONata]', '/QueryLanguage');
   }
-  const names = new Set<string>();
-  checkStates(problems, definition, language === 'JSONata', '', names);
+  const used: UsedNames = { states: new Set(), labels: new Set() };
+  checkStates(problems, definition, language === 'JSONata', '', used);
   if (problems.lines.length === 0) checkVariables(problems, definition, new Set(), '');
   return problems.lines;
+}
+
+/** Names that a whole machine may use only once. */
+interface UsedNames {
+  readonly states: Set<string>;
+  readonly labels: Set<unknown>;
 }
 
 /** Checks the states of a machine, a branch or an item processor, and those inside them. */
@@ -37,7 +44,7 @@ function checkStates(
   container: Readonly<Record<string, unknown>>,
   jsonataByDefault: boolean,
   path: string,
-  names: Set<string>,
+  used: UsedNames,
 ): void {
   const missing = ['StartAt', 'States'].filter((field) => !(field in container));
   if (missing.length > 0) {
@@ -51,19 +58,35 @@ function checkStates(
   }
   for (const [name, state] of Object.entries(states)) {
     const statePath = `${path}/States/${name}`;
-    if (names.has(name)) problems.add('DUPLICATE_STATE_NAME', `Duplicate state name: ${name}`, statePath);
-    names.add(name);
+    if (used.states.has(name))
+      problems.add('DUPLICATE_STATE_NAME', `Duplicate state name: ${name}`, statePath);
+    used.states.add(name);
     if (name.length > MAX_NAME_LENGTH)
       problems.schema(`State names have at most ${MAX_NAME_LENGTH} characters`, statePath);
     if (!isObject(state)) {
       problems.schema('A state must be an object', statePath);
       continue;
     }
+    checkLabel(problems, state, statePath, used);
     checkLanguage(problems, state, jsonataByDefault, statePath);
     checkStateFields(problems, state, statePath);
-    checkInnerStates(problems, state, jsonataByDefault, statePath, names);
+    checkInnerStates(problems, state, jsonataByDefault, statePath, used);
   }
   checkFlow(problems, container.StartAt, states, path);
+}
+
+/** A label is part of the names of a Map's children, so that two Maps cannot share it. */
+function checkLabel(
+  problems: Problems,
+  state: Readonly<Record<string, unknown>>,
+  path: string,
+  used: UsedNames,
+): void {
+  if (state.Type !== 'Map' || state.Label === undefined) return;
+  if (used.labels.has(state.Label)) {
+    problems.schema(`Label '${String(state.Label)}' is used by another Map state`, `${path}/Label`);
+  }
+  used.labels.add(state.Label);
 }
 
 function checkLanguage(
@@ -95,7 +118,7 @@ function checkInnerStates(
   state: Readonly<Record<string, unknown>>,
   jsonataByDefault: boolean,
   path: string,
-  names: Set<string>,
+  used: UsedNames,
 ): void {
   const inner: [value: unknown, fields: readonly string[], path: string][] = [];
   if (state.Type === 'Parallel' && Array.isArray(state.Branches)) {
@@ -112,6 +135,6 @@ function checkInnerStates(
       continue;
     }
     checkUnknownFields(problems, container, fields, innerPath);
-    checkStates(problems, container, jsonataByDefault, innerPath, names);
+    checkStates(problems, container, jsonataByDefault, innerPath, used);
   }
 }

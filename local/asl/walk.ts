@@ -2,7 +2,7 @@ import { bindingsOf } from './bindings.ts';
 import { settleChoice } from './choice-state.ts';
 import type { FailState, MapState, ParallelState, State, StateMap, TaskState } from './definition.ts';
 import { inState, StateFailure } from './errors.ts';
-import type { Visit, Walk } from './execution.ts';
+import type { Attempt, ResumePoint, Visit, Walk } from './execution.ts';
 import { errorDetails, payloadDetails } from './history.ts';
 import { attemptMap } from './map-state.ts';
 import { attemptParallel } from './parallel-state.ts';
@@ -18,40 +18,41 @@ interface Departure extends Settled {
 }
 
 /**
- * Walks states from `startAt` until one ends the walk; resolves with its output.
- * Rejects with the StateFailure that no Catch took, or with the reason the walk's signal was aborted for.
+ * Walks states from the first, or from where a redriven walk had come, until one ends the walk; resolves with its
+ * output. Rejects with the StateFailure that no Catch took, or with the reason the walk's signal was aborted for.
  */
-export async function walkStates(
-  walk: Walk,
-  machine: StateMap,
-  startAt: string,
-  input: unknown,
-): Promise<unknown> {
-  let name: string | undefined = startAt;
-  let value = input;
+export async function walkStates(walk: Walk, machine: StateMap, input: unknown): Promise<unknown> {
+  const { progress } = walk;
+  let point: ResumePoint | undefined = progress.at;
+  let name: string | undefined = point?.stateName ?? machine.StartAt;
+  let value = point === undefined ? input : point.input;
+  walk.scope.assign(point?.variables ?? {});
   while (name !== undefined) {
     walk.signal.throwIfAborted();
     const state: State | undefined = machine.States[name];
     if (state === undefined)
       throw new StateFailure({ error: 'States.Runtime', cause: `There is no state '${name}'.` });
-    const departure: Departure = await visitState(walk, state, name, value);
+    point ??= { stateName: name, input: value, variables: walk.scope.all(), forks: [] };
+    progress.at = point;
+    const departure: Departure = await visitState(walk, state, point);
     walk.scope.assign(departure.assigned);
     name = departure.next;
     value = departure.output;
+    point = undefined;
   }
+  progress.output = { value };
   return value;
 }
 
-async function visitState(walk: Walk, state: State, stateName: string, input: unknown): Promise<Departure> {
+async function visitState(walk: Walk, state: State, point: ResumePoint): Promise<Departure> {
   const { execution } = walk;
-  const variables = walk.scope.all();
-  if (walk.outermost) execution.resumePoint = { stateName, input, variables };
+  const { stateName, input, variables } = point;
   const enteredEventId = execution.history.add(walk.cursor, `${state.Type}StateEntered`, {
     stateEnteredEventDetails: { name: stateName, ...payloadDetails('input', input) },
   });
   execution.path.push(stateName);
   const enteredTime = new Date(execution.services.scheduler.now()).toISOString();
-  const visit: Visit = { walk, stateName, input, enteredEventId, enteredTime, variables };
+  const visit: Visit = { walk, stateName, input, enteredEventId, enteredTime, variables, point };
   const departure = await leave(visit, state);
   execution.history.add(walk.cursor, `${state.Type}StateExited`, {
     stateExitedEventDetails: {
@@ -118,34 +119,37 @@ async function leaveWithErrorHandling(
   visit: Visit,
   state: TaskState | ParallelState | MapState,
 ): Promise<Departure> {
-  const { execution, participant, signal } = visit.walk;
+  const { execution, participant, signal, cursor } = visit.walk;
   const { scheduler, random } = execution.services;
   const counters = new RetryCounters(state.Retry ?? [], random);
   for (;;) {
+    const attempt = { retryCount: counters.total, forked: false };
     try {
-      const settled = await attempt(visit, state, counters.total);
+      const settled = await make(attempt, visit, state);
       return { ...settled, next: state.Next };
     } catch (error) {
       const failure = reported(visit, error);
       const delay = counters.next(failure);
-      if (delay === undefined) return await caught(visit, state, failure, counters.total);
+      if (delay === undefined) {
+        if (attempt.forked) execution.history.add(cursor, `${state.Type}StateFailed`);
+        return await caught(visit, state, failure, counters.total);
+      }
       await participant.outside(() => scheduler.sleep(delay, signal));
+      // A retry runs everything again; only a redrive keeps what ended well.
+      visit.point.forks = [];
+      delete visit.point.mapRun;
     }
   }
 }
 
-function attempt(
-  visit: Visit,
-  state: TaskState | ParallelState | MapState,
-  retryCount: number,
-): Promise<Settled> {
+function make(attempt: Attempt, visit: Visit, state: TaskState | ParallelState | MapState): Promise<Settled> {
   switch (state.Type) {
     case 'Task':
-      return attemptTask(visit, state, retryCount);
+      return attemptTask(visit, state, attempt.retryCount);
     case 'Parallel':
-      return attemptParallel(visit, state, retryCount);
+      return attemptParallel(visit, state, attempt);
     case 'Map':
-      return attemptMap(visit, state, retryCount);
+      return attemptMap(visit, state, attempt);
   }
 }
 

@@ -36,9 +36,7 @@ async function runCase({ definition, input, tasks }: MachineCase): Promise<Repor
   const runner = createRunner({
     clock,
     invoke: scripted.invoke,
-    readObject: (bucket, key) => scripted.readObject(bucket, key),
-    listObjects: (bucket, prefix) => scripted.listObjects(bucket, prefix),
-    writeObject: (bucket, key, text) => scripted.writeObject(bucket, key, text),
+    objects: () => scripted,
     random: seededRandom(1),
     region: REGION,
     accountId: ACCOUNT_ID,

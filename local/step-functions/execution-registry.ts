@@ -1,8 +1,14 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { ExecutionResult, StateMachineRunner } from '../asl/runner.ts';
+import {
+  ExecutionAlreadyExistsError,
+  type ExecutionHandle,
+  type ExecutionResult,
+  type StartExecutionOptions,
+  type StateMachineRunner,
+} from '../asl/runner.ts';
 import type { AssemblyMachine } from '../assembly/model.ts';
 import { ServiceError } from '../aws-json/service-error.ts';
 import type { Clock } from '../clock.ts';
+import { assertInputSize, assertNameCharacters, assertNameLength } from './start-rules.ts';
 
 /** An execution as DescribeExecution tells it; times in milliseconds since 1970. */
 export interface ExecutionRecord {
@@ -28,7 +34,7 @@ export interface StartedExecution {
 interface Entry {
   record: ExecutionRecord;
   readonly result: Promise<ExecutionResult>;
-  stop(error?: string, cause?: string): void;
+  readonly handle: ExecutionHandle;
 }
 
 export interface ExecutionRegistryOptions {
@@ -52,54 +58,48 @@ export class ExecutionRegistry {
 
   /**
    * Starts the machine with that ARN. The same name with the same input while it runs is the same execution;
-   * otherwise a used name is `ExecutionAlreadyExists`.
+   * otherwise a used name is `ExecutionAlreadyExists` until 90 days after the execution ended. An input of more
+   * than 262,144 bytes is a `ValidationException`; a call that is refused does not use its name up.
    */
   start(stateMachineArn: string, input: unknown, name?: string): StartedExecution {
-    const { machines, runner, clock } = this.#options;
-    const machine = machines.find(({ arn }) => arn === stateMachineArn);
-    if (machine === undefined) {
-      throw new ServiceError(
-        'StateMachineDoesNotExist',
-        `State Machine Does Not Exist: '${stateMachineArn}'`,
-      );
+    const { roleArn, definition } = this.#machine(stateMachineArn);
+    if (name !== undefined) {
+      assertNameLength(name);
+      assertNameCharacters(name);
     }
+    assertInputSize(JSON.stringify(input));
     this.#unnamed += name === undefined ? 1 : 0;
     const executionName = name ?? `unnamed-${this.#unnamed}`;
-    const used = [...this.#entries.values()].find(
-      ({ record }) => record.stateMachineArn === stateMachineArn && record.name === executionName,
-    );
-    if (used !== undefined) {
-      if (used.record.status === 'RUNNING' && isDeepStrictEqual(used.record.input, input)) return used;
-      throw new ServiceError(
-        'ExecutionAlreadyExists',
-        `Execution Already Exists: '${used.record.executionArn}'`,
-      );
-    }
-    const started = runner.startExecution({
-      definition: machine.definition,
-      input,
-      name: executionName,
-      stateMachineArn,
-    });
+    const handle = this.#startOnRunner({ definition, input, name: executionName, stateMachineArn, roleArn });
+    const { executionArn } = handle;
+    const known = this.#entries.get(executionArn);
+    if (known?.handle === handle) return known;
+    const { clock } = this.#options;
     const entry: Entry = {
       record: {
-        executionArn: started.executionArn,
+        executionArn,
         stateMachineArn,
         name: executionName,
         input,
         startedAt: clock.now(),
         status: 'RUNNING',
       },
-      result: started.result.then((result) => {
+      result: handle.result.then((result) => {
         entry.record = finishedRecord(entry.record, result, clock.now());
         return result;
       }),
-      stop: started.stop,
+      handle,
     };
     // Whoever awaits the result sees a rejection; one that nobody awaits must not end the process.
     entry.result.catch(() => {});
-    this.#entries.set(started.executionArn, entry);
+    this.#entries.set(executionArn, entry);
     return entry;
+  }
+
+  /** Throws `StateMachineDoesNotExist` or `InvalidName`, as StartExecution would before it looks at the input. */
+  assertStartable(stateMachineArn: string, name: string | undefined): void {
+    this.#machine(stateMachineArn);
+    if (name !== undefined) assertNameCharacters(name);
   }
 
   /** Throws `ExecutionDoesNotExist` for an ARN that was never started here. */
@@ -109,12 +109,27 @@ export class ExecutionRegistry {
 
   /** Ends an execution as ABORTED; a handler that works for it runs on. */
   stop(executionArn: string, error?: string, cause?: string): void {
-    this.#entry(executionArn).stop(error, cause);
+    this.#entry(executionArn).handle.stop(error, cause);
   }
 
   /** Every execution so far, in the order of their start. */
   list(): ExecutionRecord[] {
     return [...this.#entries.values()].map(({ record }) => record);
+  }
+
+  #machine(stateMachineArn: string): AssemblyMachine {
+    const machine = this.#options.machines.find(({ arn }) => arn === stateMachineArn);
+    if (machine !== undefined) return machine;
+    throw new ServiceError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${stateMachineArn}'`);
+  }
+
+  #startOnRunner(options: StartExecutionOptions): ExecutionHandle {
+    try {
+      return this.#options.runner.startExecution(options);
+    } catch (error) {
+      if (!(error instanceof ExecutionAlreadyExistsError)) throw error;
+      throw new ServiceError('ExecutionAlreadyExists', `Execution Already Exists: '${error.executionArn}'`);
+    }
   }
 
   #entry(executionArn: string): Entry {

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { StandInHandler } from '../http.ts';
 import type { Principal } from '../principals.ts';
 import type { ExecutionRegistry } from './execution-registry.ts';
+import { assertArn, assertInputSize, assertNameLength } from './start-rules.ts';
 
 export interface StepFunctionsServiceOptions {
   readonly executions: ExecutionRegistry;
@@ -17,10 +18,7 @@ export interface StepFunctionsServiceOptions {
 const describeInput = z.object({ executionArn: z.string() });
 const startInput = z.object({
   stateMachineArn: z.string(),
-  name: z
-    .string()
-    .regex(/^[0-9A-Za-z_-]{1,80}$/)
-    .optional(),
+  name: z.string().optional(),
   input: z.string().default('{}'),
 });
 const stopInput = z.object({
@@ -50,7 +48,8 @@ function seconds(milliseconds: number | undefined): number | undefined {
 /**
  * The local Step Functions: DescribeExecution, StartExecution and StopExecution over the runtime's executions,
  * and nothing else. Errors as AWS names them: `ExecutionDoesNotExist`, `ExecutionAlreadyExists`,
- * `StateMachineDoesNotExist`, `InvalidExecutionInput`, `ValidationException`, `AccessDeniedException`.
+ * `StateMachineDoesNotExist`, `InvalidArn`, `InvalidName`, `InvalidExecutionInput`, `ValidationException`,
+ * `AccessDeniedException`.
  */
 export function createStepFunctionsService(options: StepFunctionsServiceOptions): StandInHandler {
   const { executions, authorize } = options;
@@ -69,6 +68,7 @@ export function createStepFunctionsService(options: StepFunctionsServiceOptions)
     operations: {
       DescribeExecution({ principal, input }) {
         const { executionArn } = parse(describeInput, input);
+        assertArn(executionArn, 'execution');
         assertAllowed(principal, 'states:DescribeExecution', executionArn);
         const execution = executions.describe(executionArn);
         return {
@@ -86,12 +86,18 @@ export function createStepFunctionsService(options: StepFunctionsServiceOptions)
       },
       StartExecution({ principal, input }) {
         const { stateMachineArn, name, input: text } = parse(startInput, input);
+        // In AWS's order: lengths, the ARN, permission, the machine, the name's characters, the input.
+        if (name !== undefined) assertNameLength(name);
+        assertInputSize(text);
+        assertArn(stateMachineArn, 'stateMachine');
         assertAllowed(principal, 'states:StartExecution', stateMachineArn);
+        executions.assertStartable(stateMachineArn, name);
         const { executionArn, startedAt } = executions.start(stateMachineArn, parseInput(text), name).record;
         return { executionArn, startDate: seconds(startedAt) };
       },
       StopExecution({ principal, input }) {
         const { executionArn, error, cause } = parse(stopInput, input);
+        assertArn(executionArn, 'execution');
         assertAllowed(principal, 'states:StopExecution', executionArn);
         executions.stop(executionArn, error, cause);
         return { stopDate: seconds(options.clock.now()) };

@@ -34,9 +34,7 @@ export function scriptedRunner(tasks: unknown = {}) {
   const runner = createRunner({
     clock,
     invoke: scripted.invoke,
-    readObject: (bucket, key) => scripted.readObject(bucket, key),
-    listObjects: (bucket, prefix) => scripted.listObjects(bucket, prefix),
-    writeObject: (bucket, key, text) => scripted.writeObject(bucket, key, text),
+    objects: () => scripted,
     random: seededRandom(1),
     region: 'us-east-1',
     accountId: '111111111111',

@@ -222,11 +222,20 @@ describe('timeouts', () => {
   it.each([
     ["{% '3' %}", "Expected 'number', but was 'string' for value: \"3\""],
     ['{% -1 %}', 'TimeoutSeconds must be between 0 and 99999999 but was: -1'],
+    ['{% 0 %}', 'TimeoutSeconds must be greater than 0 but was: 0'],
     ['{% 1.6 %}', 'The TimeoutSeconds field cannot be parsed as an integer: 1.6'],
   ])('refuses TimeoutSeconds %s', async (timeout, cause) => {
     const result = await run(machine({ T: invoke('f', { TimeoutSeconds: timeout }) }), {}, slow);
     expect(result.error).toBe('States.QueryEvaluationError');
     expect(result.cause).toContain(cause);
+  });
+
+  it.each([5, 6])('refuses HeartbeatSeconds by expression of %i with a timeout of 5', async (heartbeat) => {
+    const fields = { TimeoutSeconds: 5, HeartbeatSeconds: `{% ${heartbeat} %}` };
+    const result = await run(machine({ T: invoke('f', fields) }), {}, slow);
+    expect(result.error).toBe('States.QueryEvaluationError');
+    expect(result.cause).toContain(`smaller than TimeoutSeconds (5) but was: ${heartbeat}`);
+    expect(result.calls).toEqual([]);
   });
 
   it('ends the execution TIMED_OUT, without error, when the machine’s time is over', async () => {

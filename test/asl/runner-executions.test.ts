@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   createRunner,
   ExecutionAlreadyExistsError,
-  ExecutionNotRedrivableError,
+  type HistoryEvent,
   seededRandom,
 } from '../../local/asl/runner.ts';
 import { realClock } from '../../local/clock.ts';
@@ -93,9 +93,110 @@ describe('history', () => {
   });
 });
 
+describe('predecessors in the history', () => {
+  const events = (history: readonly HistoryEvent[], from: number) =>
+    history.slice(from).map(({ previousEventId, id, type }) => `${previousEventId} < ${id} ${type}`);
+  const map = (states: Record<string, unknown>, fields: Record<string, unknown> = {}) =>
+    machine({
+      M: {
+        Type: 'Map',
+        ItemProcessor: { StartAt: Object.keys(states)[0], States: states },
+        End: true,
+        ...fields,
+      },
+    });
+
+  // Recorded on AWS: an iteration continues the line of the one before it, a Map follows its last iteration.
+  it('of iterations in turn lead past MapIterationSucceeded, those of their Map to it', async () => {
+    const { history } = await run(
+      map({ I: { Type: 'Pass', End: true } }, { Items: [1, 2], MaxConcurrency: 1 }),
+    );
+    expect(events(history, 2)).toEqual([
+      '2 < 3 MapStateStarted',
+      '3 < 4 MapIterationStarted',
+      '4 < 5 PassStateEntered',
+      '5 < 6 PassStateExited',
+      '6 < 7 MapIterationSucceeded',
+      '6 < 8 MapIterationStarted',
+      '8 < 9 PassStateEntered',
+      '9 < 10 PassStateExited',
+      '10 < 11 MapIterationSucceeded',
+      '11 < 12 MapStateSucceeded',
+      '11 < 13 MapStateExited',
+      '13 < 14 ExecutionSucceeded',
+    ]);
+  });
+
+  it('of a failed Map lead to the failed iteration’s last state, and MapStateFailed comes after the retries', async () => {
+    const { history } = await run(
+      map(
+        { I: { Type: 'Fail', Error: 'E' } },
+        { Items: [1], Retry: [{ ErrorEquals: ['E'], MaxAttempts: 1 }] },
+      ),
+    );
+    expect(events(history, 2)).toEqual([
+      '2 < 3 MapStateStarted',
+      '3 < 4 MapIterationStarted',
+      '4 < 5 FailStateEntered',
+      '5 < 6 MapIterationFailed',
+      '5 < 7 MapStateStarted',
+      '7 < 8 MapIterationStarted',
+      '8 < 9 FailStateEntered',
+      '9 < 10 MapIterationFailed',
+      '9 < 11 MapStateFailed',
+      '11 < 12 ExecutionFailed',
+    ]);
+    const details = { name: 'M', index: 0 };
+    expect(history[3]).toMatchObject({ mapIterationStartedEventDetails: details });
+    expect(history[5]).toMatchObject({ mapIterationFailedEventDetails: details });
+  });
+
+  it('of a Parallel lead to the branch that ended last, or to the one that failed', async () => {
+    const parallel = (last: Record<string, unknown>) =>
+      machine({
+        P: {
+          Type: 'Parallel',
+          Branches: [
+            { StartAt: 'W', States: { W: { Type: 'Wait', Seconds: 5, Next: 'L' }, L: last } },
+            { StartAt: 'A', States: { A: { Type: 'Pass', End: true } } },
+          ],
+          End: true,
+        },
+      });
+    const branches = [
+      '2 < 3 ParallelStateStarted',
+      '3 < 4 WaitStateEntered',
+      '3 < 5 PassStateEntered',
+      '5 < 6 PassStateExited',
+      '4 < 7 WaitStateExited',
+    ];
+    const { history } = await run(parallel({ Type: 'Succeed' }));
+    expect(events(history, 2)).toEqual([
+      ...branches,
+      '7 < 8 SucceedStateEntered',
+      '8 < 9 SucceedStateExited',
+      '9 < 10 ParallelStateSucceeded',
+      '9 < 11 ParallelStateExited',
+      '11 < 12 ExecutionSucceeded',
+    ]);
+    const failed = await run(parallel({ Type: 'Fail', Error: 'E' }));
+    expect(events(failed.history, 2)).toEqual([
+      ...branches,
+      '7 < 8 FailStateEntered',
+      '8 < 9 ParallelStateFailed',
+      '9 < 10 ExecutionFailed',
+    ]);
+  });
+
+  it('tell no failed state when nothing of it had begun', async () => {
+    const { history } = await run(map({ I: { Type: 'Pass', End: true } }, { Items: '{% 1 %}' }));
+    expect(history.slice(2).map(({ type }) => type)).toEqual(['EvaluationFailed', 'ExecutionFailed']);
+  });
+});
+
 describe('StartExecution', () => {
   it('gives the running execution for the same name and input, and refuses any other second use', async () => {
-    const { start } = scriptedRunner({ f: [{ echo: true, delaySeconds: 5 }] });
+    const { start, clock } = scriptedRunner({ f: [{ echo: true, delaySeconds: 5 }] });
     const definition = machine({ T: invoke('f') });
     const first = start(definition, { a: 1 }, 'name');
     expect(start(definition, { a: 1 }, 'name')).toBe(first);
@@ -104,6 +205,10 @@ describe('StartExecution', () => {
     await first.result;
     expect(first.status()).toBe('SUCCEEDED');
     expect(() => start(definition, { a: 1 }, 'name')).toThrow(/choose another name/);
+    await clock.sleep(90 * 86_400_000 - 1);
+    expect(() => start(definition, { a: 1 }, 'name')).toThrow(ExecutionAlreadyExistsError);
+    await clock.sleep(1);
+    expect(start(definition, { a: 1 }, 'name')).not.toBe(first);
   });
 
   it('refuses a definition and an input that cannot run', async () => {
@@ -203,33 +308,5 @@ describe('StopExecution', () => {
     expect(result.status).toBe('ABORTED');
     expect(result.children.map((child) => child.result.status)).toEqual(['ABORTED', 'ABORTED']);
     expect(clock.now() - START).toBe(10_000);
-  });
-});
-
-describe('RedriveExecution', () => {
-  it('enters the failed state again with its input and variables', async () => {
-    const { runner, scripted, start } = scriptedRunner({ f: [{ fail: { error: 'E' } }, { echo: true }] });
-    const definition = machine({
-      Seed: { Type: 'Pass', Assign: { x: 1 }, Output: 'in', Next: 'T' },
-      T: invoke('f', {
-        Output: ['{% $states.result.Payload %}', '{% $x %}', '{% $states.context.Execution.RedriveCount %}'],
-      }),
-    });
-    const first = start(definition);
-    expect((await first.result).status).toBe('FAILED');
-    const again = runner.redriveExecution(first.executionArn);
-    const result = await again.result;
-    expect(result.output).toEqual(['in', 1, 1]);
-    expect(result.path).toEqual(['Seed', 'T', 'T']);
-    expect(result.history.map(({ type }) => type)).toContain('ExecutionRedriven');
-    expect(scripted.calls).toHaveLength(2);
-  });
-
-  it('refuses what has succeeded and what it does not know', async () => {
-    const { runner, start } = scriptedRunner();
-    const handle = start(machine({ A: { Type: 'Pass', End: true } }));
-    await handle.result;
-    expect(() => runner.redriveExecution(handle.executionArn)).toThrow(ExecutionNotRedrivableError);
-    expect(() => runner.redriveExecution('arn:none')).toThrow(/is unknown/);
   });
 });

@@ -37,6 +37,16 @@ describe('functions that Step Functions adds', () => {
     expect(await evaluate(expression)).toEqual(value);
   });
 
+  it('shuffles by the runner’s random numbers, so that a seeded run repeats itself', async () => {
+    const expression = '[[$shuffle([[1], 2, 3, 4, 5, 6, 7, 8])], [$shuffle(9)], [$exists($shuffle($none))]]';
+    const [order, single, absent] = (await evaluate(expression)) as unknown[][];
+    expect(await evaluate(expression)).toEqual([order, single, absent]);
+    expect(order).not.toEqual([[1], 2, 3, 4, 5, 6, 7, 8]);
+    expect(order).toHaveLength(8);
+    expect(order).toEqual(expect.arrayContaining([[1], 2, 3, 4, 5, 6, 7, 8]));
+    expect([single, absent]).toEqual([[9], [false]]);
+  });
+
   it('gives a new v4 UUID at every call', async () => {
     expect(await evaluate('[$uuid(), $uuid() = $uuid()]')).toEqual([
       expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/),

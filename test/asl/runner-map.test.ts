@@ -343,7 +343,7 @@ describe('ResultWriter', () => {
   const resource = { Resource: 'arn:aws:states:::s3:putObject', Arguments: { Bucket: 'out', Prefix: 'p' } };
 
   it('writes the children’s results by status and a manifest, and gives where they lie', async () => {
-    const { scripted, start } = scriptedRunner();
+    const { scripted, start } = scriptedRunner({ $s3: { out: {} } });
     const fields = { Items: [1, 2], ToleratedFailureCount: 1, ResultWriter: resource };
     const result = await start(distributed(fields, failingOn('{% $states.input = 2 %}'))).result;
     const output = result.output as {
@@ -370,10 +370,12 @@ describe('ResultWriter', () => {
     expect((await run(distributed(fields))).output).toEqual([1, 2, 3]);
   });
 
-  it('fails with States.ResultWriterFailed when the store refuses', async () => {
-    const { start, scripted } = scriptedRunner();
-    scripted.writeObject = () => Promise.reject(new Error('no such bucket'));
+  it('fails with States.ResultWriterFailed when there is no such bucket, before anything is written', async () => {
+    const { start } = scriptedRunner({ $s3: { other: {} } });
     const result = await start(distributed({ Items: [1], ResultWriter: resource })).result;
-    expect(result).toMatchObject({ error: 'States.ResultWriterFailed', cause: 'no such bucket' });
+    expect(result).toMatchObject({
+      error: 'States.ResultWriterFailed',
+      cause: 'The specified bucket does not exist: out',
+    });
   });
 });

@@ -13,16 +13,6 @@ const map = (fields: Record<string, unknown>, config: Record<string, unknown> = 
     End: true,
     ...fields,
   });
-const distributed = (fields: Record<string, unknown>) =>
-  map(fields, { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' });
-const reader = (config: Record<string, unknown>, api = 'getObject') =>
-  distributed({
-    ItemReader: {
-      Resource: `arn:aws:states:::s3:${api}`,
-      Arguments: { Bucket: 'b', Key: 'k' },
-      ReaderConfig: config,
-    },
-  });
 const seeded = (inner: Record<string, unknown>) =>
   machine({ Seed: { Type: 'Pass', Assign: { x: 1 }, Next: 'S' }, S: { End: true, ...inner } });
 const branch = (state: Record<string, unknown>) => ({ StartAt: 'B', States: { B: state } });
@@ -37,6 +27,19 @@ const FAULTS: readonly (readonly [what: string, definition: unknown, problem: st
     'an unknown field of the machine',
     machine({ S: pass }, { Timeout: 1 }),
     "Field 'Timeout' is not supported",
+  ],
+  ['another version', machine({ S: pass }, { Version: '2.0' }), 'one of the following: [1.0] at /Version'],
+  ['a Version that is no text', machine({ S: pass }, { Version: 1 }), 'at /Version'],
+  [
+    'a Comment of the machine that is no text',
+    machine({ S: pass }, { Comment: 5 }),
+    'Expected value of type [STRING] at /Comment',
+  ],
+  ['a Comment that is no text', only({ ...pass, Comment: 5 }), 'at /States/S/Comment'],
+  [
+    'a Comment of a retrier that is no text',
+    task({ Retry: [{ ErrorEquals: ['E'], Comment: {} }] }),
+    'at /States/S/Retry[0]/Comment',
   ],
   ['a machine timeout of 0', machine({ S: pass }, { TimeoutSeconds: 0 }), 'at /TimeoutSeconds'],
   ['a wrong query language', machine({ S: pass }, { QueryLanguage: 'jsonata' }), 'at /QueryLanguage'],
@@ -129,71 +132,6 @@ const FAULTS: readonly (readonly [what: string, definition: unknown, problem: st
     'an unknown field of a branch',
     only({ Type: 'Parallel', Branches: [{ ...branch(pass), Next: 'x' }], End: true }),
     "Field 'Next' is not supported",
-  ],
-  ['no ItemProcessor', only({ Type: 'Map', End: true }), "The field 'ItemProcessor' is required"],
-  [
-    'QueryLanguage on an ItemProcessor',
-    only({ Type: 'Map', ItemProcessor: { ...branch(pass), QueryLanguage: 'JSONata' }, End: true }),
-    "Field 'QueryLanguage' is not supported at /States/S/ItemProcessor",
-  ],
-  [
-    'a Distributed Map without ExecutionType',
-    map({}, { Mode: 'DISTRIBUTED' }),
-    "The field 'ExecutionType' is required",
-  ],
-  [
-    'an ItemBatcher inline',
-    map({ ItemBatcher: { MaxItemsPerBatch: 1 } }),
-    'only supported in DISTRIBUTED mode',
-  ],
-  [
-    'Items and ItemReader',
-    distributed({ Items: [], ItemReader: { Resource: 'arn:aws:states:::s3:getObject' } }),
-    'cannot both be specified',
-  ],
-  [
-    'a percentage over 100',
-    distributed({ ToleratedFailurePercentage: 101 }),
-    'Expected a number between 0 and 100',
-  ],
-  ['an empty Label', distributed({ Label: '' }), 'Label must have 1 to 40 characters'],
-  ['a Label with a space', distributed({ Label: 'a b' }), 'Label must have 1 to 40 characters'],
-  ['Items as plain text', map({ Items: 'abc' }), 'Items must be an array'],
-  ['an ItemBatcher without limit', distributed({ ItemBatcher: {} }), 'One of MaxItemsPerBatch'],
-  [
-    'a ResultWriter without bucket',
-    distributed({ ResultWriter: { Resource: 'arn:aws:states:::s3:putObject' } }),
-    'belong together',
-  ],
-  ['an empty ResultWriter', distributed({ ResultWriter: {} }), 'at least one field'],
-  ['a reader of another API', reader({ InputType: 'JSON' }, 'putObject'), 'at /States/S/ItemReader/Resource'],
-  ['a reader without InputType', reader({}), "The field 'InputType' is required"],
-  ['Parquet', reader({ InputType: 'PARQUET' }), 'NOT_IMPLEMENTED: This runner does not read PARQUET'],
-  [
-    'an inventory',
-    reader({ ManifestType: 'S3_INVENTORY' }),
-    'NOT_IMPLEMENTED: This runner does not read manifests',
-  ],
-  [
-    'a header for JSON',
-    reader({ InputType: 'JSON', CSVHeaderLocation: 'FIRST_ROW' }),
-    "Field 'CSVHeaderLocation' needs InputType CSV",
-  ],
-  [
-    'given headers that are not given',
-    reader({ InputType: 'CSV', CSVHeaderLocation: 'GIVEN' }),
-    'CSVHeaders must be given',
-  ],
-  [
-    'a pointer for CSV',
-    reader({ InputType: 'CSV', CSVHeaderLocation: 'FIRST_ROW', ItemsPointer: '/a' }),
-    "Field 'ItemsPointer' needs InputType JSON",
-  ],
-  ['a pointer that is none', reader({ InputType: 'JSON', ItemsPointer: 'a' }), 'must be a JSON pointer'],
-  [
-    'LOAD_AND_FLATTEN without InputType',
-    reader({ Transformation: 'LOAD_AND_FLATTEN' }, 'listObjectsV2'),
-    "The field 'InputType' is required",
   ],
   [
     'States.ALL with others',
@@ -311,7 +249,7 @@ describe('validateDefinition', () => {
       'a boolean condition',
       machine({ S: { Type: 'Choice', Choices: [{ Condition: true, Next: 'N' }] }, N: pass }),
     ],
-    ['tolerated failures inline', map({ ToleratedFailurePercentage: '{% 1 %}' })],
+    ['the one version', machine({ S: pass }, { Version: '1.0' })],
     [
       'one name in sibling branches',
       only({

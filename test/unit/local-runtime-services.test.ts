@@ -23,6 +23,7 @@ import { createStepFunctionsService } from '../../local/step-functions/server.ts
 const REGION = 'us-east-1';
 const SECRET = `arn:aws:secretsmanager:${REGION}:111111111111:secret:reader-abcdef`;
 const EMPTY = `arn:aws:secretsmanager:${REGION}:111111111111:secret:empty-abcdef`;
+const ROLE = 'arn:aws:iam::111111111111:role/WaitingMachine';
 const MACHINE = `arn:aws:states:${REGION}:111111111111:stateMachine:waiting`;
 
 const principals = new Principals();
@@ -138,16 +139,22 @@ describe('the local Step Functions endpoint', () => {
       StartAt: 'Wait',
       States: {
         Wait: { Type: 'Wait', Seconds: 60, Next: 'Done' },
-        Done: { Type: 'Succeed', Output: { done: true } },
+        Done: { Type: 'Succeed', Output: { role: '{% $states.context.Execution.RoleArn %}' } },
       },
     };
-    const machines = [{ name: 'waiting', arn: MACHINE, definition, roleArn: 'arn:role' }];
+    const machines = [{ name: 'waiting', arn: MACHINE, definition, roleArn: ROLE }];
     const executions = new ExecutionRegistry({ machines, runner, clock });
     handle = createStepFunctionsService({ executions, region: REGION, clock, principalOf, authorize });
   });
 
   function client(): SFNClient {
-    return new SFNClient({ region: REGION, endpoint: server.origin, credentials: reader, maxAttempts: 1 });
+    return new SFNClient({
+      region: REGION,
+      endpoint: server.origin,
+      credentials: reader,
+      maxAttempts: 1,
+      systemClockOffset: clock.now() - Date.now(),
+    });
   }
 
   it('starts, describes and ends an execution', async () => {
@@ -163,7 +170,7 @@ describe('the local Step Functions endpoint', () => {
     });
     await clock.sleep(61_000);
     const ended = await client().send(new DescribeExecutionCommand({ executionArn }));
-    expect(ended).toMatchObject({ status: 'SUCCEEDED', output: '{"done":true}' });
+    expect(ended).toMatchObject({ status: 'SUCCEEDED', output: `{"role":"${ROLE}"}` });
     expect((ended.stopDate?.getTime() ?? 0) - (ended.startDate?.getTime() ?? 0)).toBe(60_000);
   });
 
@@ -175,6 +182,90 @@ describe('the local Step Functions endpoint', () => {
       expect((await start('{}')).executionArn).toBe(first.executionArn);
       await expect(start('{"other":1}')).rejects.toMatchObject({ name: 'ExecutionAlreadyExists' });
     });
+  });
+
+  it('frees a name 90 days after its execution ended', async () => {
+    const start = (input: string) =>
+      client().send(new StartExecutionCommand({ stateMachineArn: MACHINE, name: 'again', input }));
+    await clock.whileHeld(() => start('{"n":1}'));
+    const ninetyDays = 90 * 86_400_000;
+    await clock.sleep(60_000 + ninetyDays - 1000);
+    await expect(clock.whileHeld(() => start('{"n":2}'))).rejects.toMatchObject({
+      name: 'ExecutionAlreadyExists',
+    });
+    await clock.sleep(1000);
+    const { executionArn } = await clock.whileHeld(() => start('{"n":2}'));
+    expect(await client().send(new DescribeExecutionCommand({ executionArn }))).toMatchObject({
+      input: '{"n":2}',
+    });
+  });
+
+  it.each(['a.b', 'é', "a'b", 'a(b)+=@!', 'x'.repeat(80)])('takes the name %s', async (name) => {
+    await clock.whileHeld(async () => {
+      const { executionArn } = await client().send(
+        new StartExecutionCommand({ stateMachineArn: MACHINE, name }),
+      );
+      expect(executionArn).toBe(`${MACHINE.replace('stateMachine', 'execution')}:${name}`);
+    });
+  });
+
+  it.each([
+    ...[...' \t\u00a0<>{}[]?*"#%\\^|~`$&,;:/\u0000\u001f\u007f\u009f'].map((character) => `a${character}b`),
+  ])('refuses the name %j', async (name) => {
+    await expect(
+      client().send(new StartExecutionCommand({ stateMachineArn: MACHINE, name })),
+    ).rejects.toMatchObject({ name: 'InvalidName', message: `Invalid Name: '${name}'` });
+  });
+
+  it.each([
+    ['x'.repeat(81), 'length less than or equal to 80'],
+    ['', 'length greater than or equal to 1'],
+  ])('refuses the length of the name %j before it looks for the machine', async (name, constraint) => {
+    await expect(
+      client().send(new StartExecutionCommand({ stateMachineArn: `${MACHINE}2`, name })),
+    ).rejects.toMatchObject({
+      name: 'ValidationException',
+      message: `1 validation error detected: Value '${name}' at 'name' failed to satisfy constraint: Member must have ${constraint}`,
+    });
+  });
+
+  it('refuses an input of more than 262,144 bytes without using the name up', async () => {
+    const start = (input: string) =>
+      client().send(new StartExecutionCommand({ stateMachineArn: MACHINE, name: 'large', input }));
+    const most = `"${'é'.repeat(131_071)}"`;
+    await expect(start(`${most} `)).rejects.toMatchObject({
+      name: 'ValidationException',
+      message: expect.stringContaining("at 'input'"),
+    });
+    await clock.whileHeld(async () => {
+      const { executionArn } = await start(most);
+      const running = await client().send(new DescribeExecutionCommand({ executionArn }));
+      expect(running).toMatchObject({ status: 'RUNNING', input: most });
+    });
+  });
+
+  it.each([
+    ['not-an-arn', 'Invalid ARN prefix: not-an-arn'],
+    [
+      `${MACHINE.replace('stateMachine', 'execution')}:one`,
+      'Resource type not valid in this context: execution',
+    ],
+  ])('refuses to start %s', async (stateMachineArn, reason) => {
+    await expect(client().send(new StartExecutionCommand({ stateMachineArn }))).rejects.toMatchObject({
+      name: 'InvalidArn',
+      message: `Invalid Arn: '${reason}'`,
+    });
+  });
+
+  it.each([
+    ['arn:aws:states:x', 'Invalid ARN prefix: arn:aws:states:x'],
+    [MACHINE, 'Resource type not valid in this context: stateMachine'],
+  ])('refuses to describe or stop %s', async (executionArn, reason) => {
+    const refusal = { name: 'InvalidArn', message: `Invalid Arn: '${reason}'` };
+    await expect(client().send(new DescribeExecutionCommand({ executionArn }))).rejects.toMatchObject(
+      refusal,
+    );
+    await expect(client().send(new StopExecutionCommand({ executionArn }))).rejects.toMatchObject(refusal);
   });
 
   it('stops an execution', async () => {
@@ -191,11 +282,12 @@ describe('the local Step Functions endpoint', () => {
   });
 
   it('answers unknown executions, machines and operations by AWS’s names', async () => {
+    const executionArn = `${MACHINE.replace('stateMachine', 'execution')}:none`;
+    await expect(client().send(new DescribeExecutionCommand({ executionArn }))).rejects.toMatchObject({
+      name: 'ExecutionDoesNotExist',
+    });
     await expect(
-      client().send(new DescribeExecutionCommand({ executionArn: 'arn:aws:states:x' })),
-    ).rejects.toMatchObject({ name: 'ExecutionDoesNotExist' });
-    await expect(
-      client().send(new StartExecutionCommand({ stateMachineArn: `${MACHINE}2` })),
+      client().send(new StartExecutionCommand({ stateMachineArn: `${MACHINE}2`, name: 'a b', input: '{' })),
     ).rejects.toMatchObject({ name: 'StateMachineDoesNotExist' });
     await expect(
       client().send(new StartExecutionCommand({ stateMachineArn: MACHINE, input: '{' })),

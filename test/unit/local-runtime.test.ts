@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { loadAssembly } from '../../local/assembly/load.ts';
 import { secretOf } from '../../local/assembly/secrets.ts';
@@ -150,6 +150,72 @@ describe('the local runtime', () => {
     });
   });
 
+  /** Reads items from one bucket as a machine, and leaves its results in the same. */
+  const overObjects = {
+    QueryLanguage: 'JSONata',
+    StartAt: 'Each',
+    States: {
+      Each: {
+        Type: 'Map',
+        ItemReader: {
+          Resource: 'arn:aws:states:::s3:getObject',
+          Arguments: { Bucket: 'analytics', Key: 'plans/items.json' },
+          ReaderConfig: { InputType: 'JSON' },
+        },
+        ItemProcessor: {
+          ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
+          StartAt: 'Double',
+          States: { Double: { Type: 'Pass', Output: '{% $states.input * 2 %}', End: true } },
+        },
+        ResultWriter: {
+          Resource: 'arn:aws:states:::s3:putObject',
+          Arguments: { Bucket: 'analytics', Prefix: 'results' },
+          WriterConfig: { OutputType: 'JSON', Transformation: 'COMPACT' },
+        },
+        End: true,
+      },
+    },
+  };
+
+  async function withItems(text: string, asked: string[], refused?: string): Promise<void> {
+    await mkdir(join(lakeDirectory, 'analytics/plans'), { recursive: true });
+    await writeFile(join(lakeDirectory, 'analytics/plans/items.json'), text);
+    await start(
+      { definition: overObjects },
+      {
+        authorize({ principal, action, resource }) {
+          asked.push(`${principal.name.split('/').at(-1)} ${action} ${resource.split(':').at(-1)}`);
+          return action !== refused;
+        },
+      },
+    );
+  }
+
+  it('reads the items of a Map from S3 and writes its results there, as the machine’s role', async () => {
+    const asked: string[] = [];
+    await withItems('[1,2]', asked);
+    const { status, output } = await runtime.startExecution('analytics-sync', {}).result;
+    expect(status).toBe('SUCCEEDED');
+    const { Bucket, Key } = (output as { ResultWriterDetails: { Bucket: string; Key: string } })
+      .ResultWriterDetails;
+    const folder = join(lakeDirectory, Bucket, dirname(Key));
+    expect(await readFile(join(folder, 'SUCCEEDED_0.json'), 'utf8')).toBe('[2,4]');
+    expect(asked).toContain('Pipeline-MachineRole2 s3:GetObject analytics/plans/items.json');
+    expect(asked).toContain(`Pipeline-MachineRole2 s3:PutObject analytics/${Key}`);
+  });
+
+  it.each([
+    ['s3:GetObject', 'States.ItemReaderFailed'],
+    ['s3:PutObject', 'States.ResultWriterFailed'],
+  ])('fails a Map over S3 without %s by %s', async (action, error) => {
+    await withItems('[1]', [], action);
+    expect(await runtime.startExecution('analytics-sync', {}).result).toMatchObject({
+      status: 'FAILED',
+      error,
+      cause: expect.stringMatching(/Access Denied|not authorized.*Status Code: 403/),
+    });
+  });
+
   it.each(['arn:aws:states:::sns:publish', 'arn:aws:states:::aws-sdk:s3:putBucketPolicy'])(
     'refuses the integration %s by name',
     async (resource) => {
@@ -201,6 +267,20 @@ describe('the local runtime', () => {
     const [run] = await runtime.runSchedules(START + 1);
     expect(run?.result).toMatchObject({ status: 'FAILED', error: 'Runtime.ExitError' });
     expect(calls).toEqual(['secretsManager POST', 's3 PUT']);
+  });
+
+  it('refuses an input that is too large for every caller, and leaves the name free', async () => {
+    await start({ definition: oneTask('arn:aws:states:::lambda:invoke', { FunctionName: 'do-work' }) });
+    const begin = (input: unknown) => runtime.startExecution('analytics-sync', input, 'large');
+    expect(() => begin('x'.repeat(262_143))).toThrow(
+      expect.objectContaining({
+        code: 'ValidationException',
+        message: expect.stringContaining("at 'input'"),
+      }),
+    );
+    const { record, result } = begin('x'.repeat(262_142));
+    expect(record.status).toBe('RUNNING');
+    await result;
   });
 
   it('stops firing when it is told to, after the run at work', async () => {

@@ -253,6 +253,20 @@ describe('what it does not understand', () => {
     });
   });
 
+  it('answers a reader that offers to take a trailer, as the AWS SDK for Java does', async () => {
+    await put({ Key: 'no-trailer', Body: 'as ever' });
+    const client = store.clientWith({});
+    client.middlewareStack.add(
+      (next) => (parameters) => {
+        (parameters.request as { headers: Record<string, string> }).headers['x-amz-te'] = 'append-md5';
+        return next(parameters);
+      },
+      { step: 'build' },
+    );
+    const { Body } = await client.send(new GetObjectCommand({ Bucket: BUCKET, Key: 'no-trailer' }));
+    expect(await Body?.transformToString()).toBe('as ever');
+  });
+
   it('refuses user metadata above 2 KB', async () => {
     expect((await refusal(put({ Key: 'k', Body: 'x', Metadata: { long: 'x'.repeat(2048) } }))).code).toBe(
       'MetadataTooLarge',
