@@ -4,16 +4,20 @@ import { addNagChecks } from './nag.ts';
 import { CatalogStack } from './stacks/catalog.ts';
 import { LakeStack } from './stacks/lake.ts';
 import { PipelineStack } from './stacks/pipeline.ts';
+import { RawTablesStack } from './stacks/raw-tables.ts';
+import { configuredTables, DATABASE_NAME, reportsOf } from './tables.ts';
 
 /** What an application is made of, for whoever looks into its templates. */
 export interface Stacks {
   readonly lake: LakeStack;
   readonly pipeline: PipelineStack;
   readonly catalog: CatalogStack;
+  /** Only where the configuration asks for raw tables. */
+  readonly rawTables?: RawTablesStack;
 }
 
 /**
- * Builds the three stacks of one deployment, tagged and checked. The context flag `disposable` (tests only)
+ * Builds the stacks of one deployment, tagged and checked. The context flag `disposable` (tests only)
  * lifts retention and termination protection.
  */
 export function buildStacks(app: App, configuration: Configuration): Stacks {
@@ -27,10 +31,24 @@ export function buildStacks(app: App, configuration: Configuration): Stacks {
     lake,
     disposable,
   });
-  const catalog = new CatalogStack(app, 'AppleDataPipelineCatalog', environment);
+  const catalog = new CatalogStack(app, 'AppleDataPipelineCatalog', {
+    ...environment,
+    configuration,
+    lake,
+    disposable,
+  });
+  const rawTables = configuration.rawTables
+    ? new RawTablesStack(app, 'AppleDataPipelineRawTables', {
+        ...environment,
+        database: DATABASE_NAME,
+        reports: reportsOf(configuredTables(configuration)),
+        lake,
+      })
+    : undefined;
+  rawTables?.addStackDependency(catalog, 'It creates the database.');
   for (const [key, value] of Object.entries({ service: 'apple-data-pipeline', ...configuration.tags })) {
     Tags.of(app).add(key, value);
   }
   addNagChecks(app);
-  return { lake, pipeline, catalog };
+  return { lake, pipeline, catalog, ...(rawTables === undefined ? {} : { rawTables }) };
 }

@@ -82,6 +82,16 @@ const retentionFields = z.strictObject({
   queryResults: days.default(7),
 });
 
+/** Gigabytes (10^9 bytes); Athena refuses a limit below 10 MB. */
+const gigabytes = z.number().min(0.01).max(1_000_000);
+
+const queryLimitFields = z.strictObject({
+  /** In the workgroup of people. Default 10. */
+  people: gigabytes.default(10),
+  /** In the workgroup of dashboards and jobs. Default 1. */
+  automation: gigabytes.default(1),
+});
+
 const topFields = {
   /** Where alarms are mailed; the address must confirm AWS's first mail. Default: no mail. */
   alarmEmail: z.email().optional(),
@@ -91,6 +101,10 @@ const topFields = {
    */
   alarmAfterHoursWithoutSuccess: z.int().min(1).max(168).optional(),
   retention: retentionFields.default(retentionFields.parse({})),
+  /** What one query may read before Athena cancels it, in gigabytes. */
+  queryLimits: queryLimitFields.default(queryLimitFields.parse({})),
+  /** Tables over Apple's files as they came, every column text, for diagnosis. Default none. */
+  rawTables: z.boolean().default(false),
   /** Tags on every resource, besides `service`. Default none. */
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
   /** AWS Region of all stacks. Default: the Region of the AWS credentials at deployment. */

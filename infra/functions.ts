@@ -10,6 +10,8 @@ export interface FunctionDefinition {
   readonly description: string;
   readonly timeoutSeconds: number;
   readonly memoryMegabytes: number;
+  /** Disk space under /tmp; Lambda's own 512 where it is left out. */
+  readonly diskMegabytes?: number;
   /** In the analytics bucket. */
   readonly access: LakeAccess;
   /** Functions with a secret call Apple. */
@@ -64,6 +66,20 @@ export const ANALYTICS_SYNC_FUNCTIONS = {
     },
     secrets: ['reader'],
   },
+  CurateInstances: {
+    handler: 'analytics-sync/curate-instances',
+    description: "Turns an app's landed instances into curated tables.",
+    timeoutSeconds: 900,
+    // A big snapshot is split and sorted on disk, which takes about twice the bytes that landed.
+    memoryMegabytes: 2048,
+    diskMegabytes: 4096,
+    access: {
+      get: ['raw/*', 'ledger/*', 'curated/*', 'deliveries/*', 'freshness/*', 'curation/*'],
+      put: ['curated/*', 'deliveries/*', 'freshness/*', 'curation/*', 'runs/*'],
+      list: true,
+    },
+    secrets: [],
+  },
   ReplaceStoppedRequest: {
     handler: 'analytics-sync/replace-stopped-request',
     description: 'Deletes a report request that Apple stopped and creates it again.',
@@ -89,5 +105,40 @@ export const ANALYTICS_SYNC_FUNCTIONS = {
     secrets: [],
   },
 } as const satisfies Readonly<Record<string, FunctionDefinition>>;
+
+/** The functions of rebuild-curated, none of which knows Apple. */
+export const REBUILD_CURATED_FUNCTIONS = {
+  ListLedger: {
+    handler: 'rebuild-curated/list-ledger',
+    description: "Lists what each app's tables can be rebuilt from.",
+    timeoutSeconds: 900,
+    memoryMegabytes: 512,
+    access: { put: ['runs/rebuild/*'], list: true },
+    secrets: [],
+  },
+  RebuildTable: {
+    handler: 'rebuild-curated/rebuild-table',
+    description: "Curates one app's table again from what has landed.",
+    timeoutSeconds: ANALYTICS_SYNC_FUNCTIONS.CurateInstances.timeoutSeconds,
+    memoryMegabytes: ANALYTICS_SYNC_FUNCTIONS.CurateInstances.memoryMegabytes,
+    diskMegabytes: ANALYTICS_SYNC_FUNCTIONS.CurateInstances.diskMegabytes,
+    access: {
+      get: ['raw/*', 'ledger/*', 'curated/*', 'runs/rebuild/*'],
+      put: ['curated/*', 'deliveries/*', 'runs/rebuild/*'],
+      list: true,
+    },
+    secrets: [],
+  },
+  SummarizeRebuild: {
+    handler: 'rebuild-curated/summarize-rebuild',
+    description: 'Counts what an execution of rebuild-curated did, as object and output.',
+    timeoutSeconds: 900,
+    memoryMegabytes: 512,
+    access: { get: ['runs/rebuild/*'], put: ['runs/rebuild/*'], list: true },
+    secrets: [],
+  },
+} as const satisfies Readonly<Record<string, FunctionDefinition>>;
+
+export type RebuildCuratedFunction = keyof typeof REBUILD_CURATED_FUNCTIONS;
 
 export type AnalyticsSyncFunction = keyof typeof ANALYTICS_SYNC_FUNCTIONS;

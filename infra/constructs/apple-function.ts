@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Size } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
@@ -15,6 +15,8 @@ export interface AppleFunctionProps {
   readonly description: string;
   readonly timeoutSeconds: number;
   readonly memoryMegabytes: number;
+  /** Disk space under /tmp; undefined leaves it at Lambda's own 512. */
+  readonly diskMegabytes: number | undefined;
   readonly environment: Readonly<Record<string, string>>;
   readonly logRetention: RetentionDays;
 }
@@ -53,6 +55,9 @@ export class AppleFunction extends Construct {
       architecture: Architecture.ARM_64,
       timeout: Duration.seconds(props.timeoutSeconds),
       memorySize: props.memoryMegabytes,
+      ...(props.diskMegabytes === undefined
+        ? {}
+        : { ephemeralStorageSize: Size.mebibytes(props.diskMegabytes) }),
       role: this.role,
       logGroup,
       tracing: Tracing.ACTIVE,

@@ -13,6 +13,8 @@ import {
   ANALYTICS_SYNC_FUNCTIONS,
   type AnalyticsSyncFunction,
   type FunctionDefinition,
+  REBUILD_CURATED_FUNCTIONS,
+  type RebuildCuratedFunction,
 } from '../functions.ts';
 import { acknowledge, acknowledgePattern } from '../nag.ts';
 import { longestGapMinutes } from '../schedule-expression.ts';
@@ -20,8 +22,8 @@ import type { LakeStack } from './lake.ts';
 
 const PROJECT_ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
-/** Where the machine itself records an app's failure. */
-const FAILURE_KEYS = 'runs/*/failures/*';
+/** Where the machines themselves record what they could not finish. */
+const FAILURE_KEYS = { apps: 'runs/*/failures/*', tables: 'runs/rebuild/*/failures/*' } as const;
 
 /** What CloudWatch evaluates at most of a metric by the hour. */
 const LONGEST_WATCH_HOURS = 168;
@@ -52,7 +54,7 @@ export function hoursWithoutSuccess(configuration: Configuration): number | unde
   return hours.length === 0 ? undefined : Math.min(LONGEST_WATCH_HOURS, Math.max(...hours));
 }
 
-/** Everything that runs and keeps nothing: functions, the state machine, schedules, alarms. */
+/** Everything that runs and keeps nothing: functions, state machines, schedules, alarms. */
 export class PipelineStack extends Stack {
   readonly #configuration: Configuration;
   readonly #lake: LakeStack;
@@ -62,7 +64,7 @@ export class PipelineStack extends Stack {
     this.#configuration = props.configuration;
     this.#lake = props.lake;
     const definition = readWorkflowDefinition(`${PROJECT_ROOT}/statemachines/analytics-sync.asl.json`);
-    const functions = this.#createFunctions();
+    const functions = this.#createFunctions<AnalyticsSyncFunction>(ANALYTICS_SYNC_FUNCTIONS);
     functions.TakeAccountLease.function.addEnvironment('LEASE_SECONDS', String(definition.timeoutSeconds));
 
     const workflow = new Workflow(this, 'AnalyticsSync', {
@@ -71,22 +73,24 @@ export class PipelineStack extends Stack {
       substitutions: { AnalyticsBucketName: this.#lake.analytics.bucket.bucketName },
       logRetention: this.#configuration.retention.logs,
     });
-    this.#allowFailureRecords(workflow);
+    this.#allowFailureRecords(workflow, FAILURE_KEYS.apps);
     const { TakeAccountLease } = functions;
     workflow.allowOnExecutions(TakeAccountLease, 'DescribeExecution', TakeAccountLease.role, [
       { actions: ['states:DescribeExecution'], resources: [workflow.executionArns()] },
     ]);
 
+    const rebuild = this.#createRebuild();
     const deadLetterQueue = this.#createSchedules(workflow);
     const monitoring = new Monitoring(this, 'Monitoring', {
       machine: workflow.machine,
-      functions,
+      functions: { ...functions, ...rebuild.functions },
       scheduleDeadLetterQueue: deadLetterQueue,
       alarmEmail: this.#configuration.alarmEmail,
       hoursWithoutSuccess: props.disposable ? undefined : this.#watchedHours(),
     });
 
     new CfnOutput(this, 'AnalyticsSyncArn', { value: workflow.machine.stateMachineArn });
+    new CfnOutput(this, 'RebuildCuratedArn', { value: rebuild.workflow.machine.stateMachineArn });
     new CfnOutput(this, 'AlarmTopicArn', { value: monitoring.topic.topicArn });
   }
 
@@ -101,12 +105,35 @@ export class PipelineStack extends Stack {
     return hours;
   }
 
-  #createFunctions(): Record<AnalyticsSyncFunction, AppleFunction> {
-    const created = Object.entries<FunctionDefinition>(ANALYTICS_SYNC_FUNCTIONS).map(([id, definition]) => [
+  /** The machine that people start; no schedule and no alarm on its runs, whoever starts it reads its output. */
+  #createRebuild(): {
+    readonly workflow: Workflow;
+    readonly functions: Readonly<Record<RebuildCuratedFunction, AppleFunction>>;
+  } {
+    const functions = this.#createFunctions<RebuildCuratedFunction>(REBUILD_CURATED_FUNCTIONS);
+    const { bucket } = this.#lake.analytics;
+    const workflow = new Workflow(this, 'RebuildCurated', {
+      definition: readWorkflowDefinition(`${PROJECT_ROOT}/statemachines/rebuild-curated.asl.json`),
+      functions,
+      substitutions: { AnalyticsBucketName: bucket.bucketName },
+      logRetention: this.#configuration.retention.logs,
+    });
+    this.#allowFailureRecords(workflow, FAILURE_KEYS.tables);
+    // For the ItemReader, which lists the tables.
+    workflow.role.addToPrincipalPolicy(
+      new PolicyStatement({ actions: ['s3:ListBucket'], resources: [bucket.bucketArn] }),
+    );
+    return { workflow, functions };
+  }
+
+  #createFunctions<Id extends string>(
+    definitions: Readonly<Record<Id, FunctionDefinition>>,
+  ): Record<Id, AppleFunction> {
+    const created = Object.entries<FunctionDefinition>(definitions).map(([id, definition]) => [
       id,
       this.#createFunction(id, definition),
     ]);
-    return Object.fromEntries(created) as Record<AnalyticsSyncFunction, AppleFunction>;
+    return Object.fromEntries(created) as Record<Id, AppleFunction>;
   }
 
   #createFunction(id: string, definition: FunctionDefinition): AppleFunction {
@@ -121,6 +148,7 @@ export class PipelineStack extends Stack {
       description: definition.description,
       timeoutSeconds: definition.timeoutSeconds,
       memoryMegabytes: definition.memoryMegabytes,
+      diskMegabytes: definition.diskMegabytes,
       logRetention: this.#configuration.retention.logs,
       environment: {
         ANALYTICS_BUCKET: bucket.bucketName,
@@ -139,16 +167,16 @@ export class PipelineStack extends Stack {
   }
 
   /** For the state that the machine carries out itself (`aws-sdk:s3:putObject`). */
-  #allowFailureRecords(workflow: Workflow): void {
+  #allowFailureRecords(workflow: Workflow, failureKeys: string): void {
     const { bucket, key } = this.#lake.analytics;
-    const keys = bucket.arnForObjects(FAILURE_KEYS);
+    const keys = bucket.arnForObjects(failureKeys);
     for (const [action, resource] of [
       ['s3:PutObject', keys],
       ['kms:GenerateDataKey', key.keyArn],
     ] as const) {
       workflow.role.addToPrincipalPolicy(new PolicyStatement({ actions: [action], resources: [resource] }));
     }
-    acknowledgePattern(workflow.role, keys, 'The key holds the account, the run and the app.');
+    acknowledgePattern(workflow.role, keys, 'The key holds the run and what it could not finish.');
   }
 
   /** Returns the queue that takes what the schedules could not start. */

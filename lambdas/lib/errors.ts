@@ -122,7 +122,7 @@ export class SchemaDriftError extends PipelineError {
   override readonly name = 'SchemaDriftError';
 }
 
-/** A Date before the first one of its table: Athena would hide it in silence. */
+/** A Date before the first one of its table, or after its processingDate: Athena would hide it in silence. */
 export class HistoryRangeError extends PipelineError {
   override readonly name = 'HistoryRangeError';
 }

@@ -8,6 +8,7 @@ import { openFunctionLog } from './function-log.ts';
 import { appTable, outcomeTable, readableBytes, runTable } from './outcome-tables.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { createRunReport, type RunReport, writeRunReport } from './run-report.ts';
+import { sampleAnswers } from './sample-queries.ts';
 
 const STATE_DIRECTORY = '.local';
 const LAKE_DIRECTORY = resolve(STATE_DIRECTORY, 'lake');
@@ -45,6 +46,11 @@ async function runDemonstration(progress: Progress, s3Upstream?: S3Upstream): Pr
     const runs = await demonstration.run();
     const names = new Map(demonstration.apple.apps.map(({ id, name }) => [id, name]));
     printTables(runs, names);
+    const [firstApp] = demonstration.apple.apps;
+    if (s3Upstream === undefined && firstApp !== undefined) {
+      progress.step('asking the lake');
+      console.log(await sampleAnswers(LAKE_DIRECTORY, firstApp.id));
+    }
     for (const message of new Set(runs.flatMap(runMessages))) progress.note(message);
     return runs;
   } finally {
@@ -71,7 +77,11 @@ async function start({ s3Endpoint }: Options): Promise<void> {
     const landed = `${instances.landed} instances of ${apps} apps landed (${readableBytes(bytes)}, ${calls} calls to simulated Apple) in ${report.seconds} s`;
     if (report.ok) {
       progress.succeed('every execution succeeded');
-      console.log(`done: ${landed}; lake: ${s3Upstream?.origin ?? join(STATE_DIRECTORY, 'lake')}`);
+      console.log(
+        s3Upstream === undefined
+          ? `done: ${landed}; lake: ${join(STATE_DIRECTORY, 'lake')}; next: npm run query -- overview`
+          : `done: ${landed}; lake: ${s3Upstream.origin}`,
+      );
       return;
     }
     progress.fail(`not every execution succeeded: ${landed}`);

@@ -59,6 +59,10 @@ export const RETRY_PROFILES: Readonly<Record<string, RetryProfile>> = {
     errors: [
       'IntegrityError',
       'SegmentTooLargeError',
+      'SegmentDamagedError',
+      'SchemaDriftError',
+      'HistoryRangeError',
+      'DeliveryTooLargeError',
       'SecretFormatError',
       'SecretUnavailableError',
       'PayloadContractError',

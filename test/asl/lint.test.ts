@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import validate from 'asl-validator';
 import { describe, expect, it } from 'vitest';
-import { ANALYTICS_SYNC_FUNCTIONS } from '../../infra/functions.ts';
+import { ANALYTICS_SYNC_FUNCTIONS, REBUILD_CURATED_FUNCTIONS } from '../../infra/functions.ts';
 import { ERROR_NAMES } from '../../lambdas/lib/errors.ts';
 import { houseRuleProblems } from './house-rules.ts';
 
@@ -11,7 +11,10 @@ const files = readdirSync(DIRECTORY).filter((file) => file.endsWith('.asl.json')
 
 const surroundings = {
   functionTimeouts: Object.fromEntries(
-    Object.entries(ANALYTICS_SYNC_FUNCTIONS).map(([id, definition]) => [id, definition.timeoutSeconds]),
+    Object.entries({ ...ANALYTICS_SYNC_FUNCTIONS, ...REBUILD_CURATED_FUNCTIONS }).map(([id, definition]) => [
+      id,
+      definition.timeoutSeconds,
+    ]),
   ),
 };
 

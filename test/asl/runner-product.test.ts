@@ -25,6 +25,7 @@ const TASKS = {
   [functionArn('EnsureReportRequests')]: [{ return: { phase: 'ready', delaySeconds: 0 } }],
   [functionArn('ListNewInstances')]: [{ return: { phase: 'planned', planKey: 'plan', delaySeconds: 0 } }],
   [functionArn('LandSegments')]: [{ return: { phase: 'landed', delaySeconds: 0, cursor: 30 } }],
+  [functionArn('CurateInstances')]: [{ return: { phase: 'curated', cursor: { after: 'last' } } }],
   [functionArn('SummarizeRun')]: [{ return: { failedApps: 0 } }],
   [functionArn('ReleaseAccountLease')]: [{ return: {} }],
   'arn:aws:states:::aws-sdk:s3:putObject': [{ return: {} }],
@@ -37,7 +38,7 @@ describe('the analytics-sync machine', () => {
     expect(aslValidator(parsed as Parameters<typeof aslValidator>[0])).toMatchObject({ isValid: true });
   });
 
-  it('lands every app with at most 10 billed transitions each', async () => {
+  it('lands and curates every app with at most 10 billed transitions each', async () => {
     const { start } = scriptedRunner(TASKS);
     const result = await start(await definition(), INPUT).result;
     expect(result).toMatchObject({ status: 'SUCCEEDED', output: { failedApps: 0 } });
@@ -45,6 +46,52 @@ describe('the analytics-sync machine', () => {
     for (const child of result.children) {
       expect(child.result.status).toBe('SUCCEEDED');
       expect(child.result.transitions + 1).toBeLessThanOrEqual(10);
+    }
+  });
+
+  it('curates from cursor to cursor, then replaces a stopped request, with at most 12 billed transitions', async () => {
+    const cursors = [{ after: 'a', partly: { manifestKey: 'b', publishedTo: '2026-01-01' } }, { after: 'b' }];
+    const { scripted, start } = scriptedRunner({
+      ...TASKS,
+      [functionArn('ListApps')]: [{ return: { phase: 'listed', appIds: ['1'], delaySeconds: 0 } }],
+      [functionArn('LandSegments')]: [{ return: { phase: 'replace', delaySeconds: 0, cursor: 30 } }],
+      [functionArn('CurateInstances')]: [
+        { return: { phase: 'more', cursor: cursors[0] } },
+        { return: { phase: 'curated', cursor: cursors[1] } },
+      ],
+      [functionArn('ReplaceStoppedRequest')]: [{ return: { phase: 'replaced', delaySeconds: 0 } }],
+    });
+
+    const result = await start(await definition(), INPUT).result;
+
+    expect(result.status).toBe('SUCCEEDED');
+    const handed = scripted.calls
+      .map(({ input }) => input as { FunctionName: string; Payload: { cursor: unknown } })
+      .filter(({ FunctionName }) => FunctionName === functionArn('CurateInstances'));
+    expect(handed.map(({ Payload }) => Payload.cursor)).toEqual([{ after: '' }, cursors[0]]);
+    const [app] = result.children;
+    expect(app?.result.path.slice(-5)).toEqual([
+      'Curate Instances',
+      'Is Everything Curated',
+      'Replace Stopped Request',
+      'Is Request Replaced',
+      'App Done',
+    ]);
+    // One more invocation of Curate Instances costs two.
+    expect((app?.result.transitions ?? Number.POSITIVE_INFINITY) + 1 - 2).toBeLessThanOrEqual(12);
+  });
+
+  it.each([
+    ['EnsureReportRequests', { phase: 'stopped', delaySeconds: 0 }],
+    ['ListNewInstances', { phase: 'stopped', planKey: '', count: 0, delaySeconds: 0 }],
+    ['ListNewInstances', { phase: 'nothing-new', planKey: 'plan', count: 0, delaySeconds: 0 }],
+    ['LandSegments', { phase: 'stopped', delaySeconds: 0, cursor: 0 }],
+  ])('curates what lies there when %s answers %j', async (name, answer) => {
+    const { start } = scriptedRunner({ ...TASKS, [functionArn(name)]: [{ return: answer }] });
+    const result = await start(await definition(), INPUT).result;
+    expect(result.status).toBe('SUCCEEDED');
+    for (const child of result.children) {
+      expect(child.result.path.slice(-3)).toEqual(['Curate Instances', 'Is Everything Curated', 'App Done']);
     }
   });
 

@@ -3,11 +3,12 @@ import { Command, InvalidArgumentError } from 'commander';
 import { realClock } from '../../local/clock.ts';
 import { createProgress } from '../../local/commands/progress.ts';
 import type { Benchmark, BenchmarkResult } from './benchmark.ts';
+import { curate } from './curate/curate.ts';
 import { missedBounds } from './figures.ts';
 import { writeResults } from './results-file.ts';
 import { transfer } from './transfer/transfer.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [transfer];
+const BENCHMARKS: readonly Benchmark[] = [transfer, curate];
 const RESULTS_DIRECTORY = fileURLToPath(new URL('./results', import.meta.url));
 /** The exit code of an optional command whose tools are missing: skipped is not passed. */
 const SKIPPED = 3;

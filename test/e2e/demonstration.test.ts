@@ -2,11 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { REPORT_TABLES } from '../../lambdas/lib/analytics/report-tables.ts';
 import { keyPart } from '../../lambdas/lib/lake/keys.ts';
 import { manifest } from '../../lambdas/lib/lake/ledger.ts';
+import { USUAL_REPORTS } from '../../local/apple/scenario.ts';
 import { createDemonstration, type Demonstration } from '../../local/commands/demonstration.ts';
 import { appTotals, type FinishedRun, runCounts } from '../../local/commands/finished-run.ts';
 import { createRunReport } from '../../local/commands/run-report.ts';
+import { sampleAnswers } from '../../local/commands/sample-queries.ts';
+import { type LakeDatabase, openLakeDatabase } from '../../local/queries/lake-database.ts';
+import { shippedQueries } from '../../local/queries/query-files.ts';
 import { objectKeys, objectSums, readObject, writeTimes } from '../support/lake-files.ts';
 
 const HOUR = 3_600_000;
@@ -39,6 +44,15 @@ async function manifests() {
       manifest.parse(JSON.parse((await readObject(lakeDirectory, key)).toString('utf8'))),
     ),
   );
+}
+
+async function withLake(use: (database: LakeDatabase) => Promise<void>): Promise<void> {
+  const database = await openLakeDatabase(lakeDirectory);
+  try {
+    await use(database);
+  } finally {
+    database.close();
+  }
 }
 
 describe('the demonstration world through the synthesized machine and bundles', () => {
@@ -116,6 +130,42 @@ describe('the demonstration world through the synthesized machine and bundles', 
       for (const line of pem.split('\n').filter((each) => each.length > 20))
         expect(everything).not.toContain(line);
     }
+  });
+
+  it("gives by SQL, for each report and Date, the sums of Apple's newest true delivery", async () => {
+    const { apple } = demonstration;
+    const apps = apple.apps.map(({ id }) => id).sort();
+    await withLake(async (database) => {
+      for (const { name, report, granularity, columns } of REPORT_TABLES) {
+        if (!USUAL_REPORTS.includes(report.name)) continue;
+        const measures = columns.filter(({ apple: { sumOver } }) => sumOver !== undefined);
+        const sums = measures.map((column) => `CAST(SUM(CAST(${column.name} AS DECIMAL(18, 6))) AS DOUBLE)`);
+        const sql = `SELECT app_id, "date", COUNT(*), ${sums.join(', ')} FROM ${name} GROUP BY 1, 2 ORDER BY 1, 2`;
+        const truth = apps.flatMap((appId) =>
+          apple
+            .truth(report.name, appId, granularity)
+            .dates.map(({ date, rows, measures: sumOf }) => [
+              appId,
+              date,
+              BigInt(rows),
+              ...measures.map((column) => sumOf[column.apple.name]),
+            ]),
+        );
+        expect(truth.length, name).toBeGreaterThan(0);
+        expect((await database.answer({ name, sql, header: undefined })).rows, name).toEqual(truth);
+      }
+    });
+  });
+
+  it('answers every shipped query with rows, and shows some', async () => {
+    await withLake(async (database) => {
+      for (const query of await shippedQueries()) {
+        expect((await database.answer(query)).rows.length, query.name).toBeGreaterThan(0);
+      }
+    });
+    const shown = await sampleAnswers(lakeDirectory, demonstration.apple.apps[0]?.id ?? '');
+    expect(shown).toMatch(/│ Total Downloads +│ +\d+\.\d+ │ exact +│/);
+    expect(shown).toMatch(/^\d{4}-\d{2}-\d{2} █/m);
   });
 
   it('lands and writes nothing new in one more run at the end of the same world', async () => {

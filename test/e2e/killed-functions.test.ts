@@ -1,12 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../local/asl/random.ts';
 import type { StandInHandler } from '../../local/http.ts';
-import {
-  type AssembledProduct,
-  type AssembledWorld,
-  assembledProduct,
-} from '../support/assembled-product.ts';
+import type { AssembledProduct, AssembledWorld } from '../support/assembled-product.ts';
 import { objectSums } from '../support/lake-files.ts';
+import { sharedProduct } from '../support/shared-product.ts';
 
 const REPORTS = ['App Downloads Standard', 'App Crashes'];
 const START = Date.parse('2026-06-03T12:00:00Z');
@@ -68,7 +65,7 @@ function killingAt(k: number, moment: string, killed: { times: number }) {
 }
 
 beforeAll(async () => {
-  product = await assembledProduct({
+  product = await sharedProduct({
     reports: REPORTS,
     granularities: ['DAILY'],
     concurrency: 1,

@@ -5,12 +5,9 @@ import type { ExecutionResult } from '../../local/asl/runner.ts';
 import type { Authorize } from '../../local/aws-json/json-service.ts';
 import { loadPolicies } from '../../local/iam/load-policies.ts';
 import { policyAuthorization } from '../../local/iam/policy-authorization.ts';
-import {
-  type AssembledProduct,
-  type AssembledWorld,
-  assembledProduct,
-} from '../support/assembled-product.ts';
+import type { AssembledProduct, AssembledWorld } from '../support/assembled-product.ts';
 import { objectKeys, readObject } from '../support/lake-files.ts';
+import { sharedProduct } from '../support/shared-product.ts';
 
 const REPORT = 'App Downloads Standard';
 const START = Date.parse('2026-06-03T12:00:00Z');
@@ -20,7 +17,7 @@ const scenario = {
 
 let product: AssembledProduct;
 beforeAll(async () => {
-  product = await assembledProduct({
+  product = await sharedProduct({
     reports: [REPORT],
     granularities: ['DAILY'],
     concurrency: 1,

@@ -4,12 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExecutionResult, HistoryEvent } from '../../local/asl/runner.ts';
 import type { Delivery } from '../../local/functions/function-host.ts';
 import { PLATFORM_FAULTS, type PlatformFault } from '../../local/functions/planned-faults.ts';
-import {
-  type AssembledProduct,
-  type AssembledWorld,
-  assembledProduct,
-} from '../support/assembled-product.ts';
+import type { AssembledProduct, AssembledWorld } from '../support/assembled-product.ts';
 import { objectKeys, objectSums } from '../support/lake-files.ts';
+import { sharedProduct } from '../support/shared-product.ts';
 
 const START = Date.parse('2026-06-03T12:00:00Z');
 const DAY = 86_400_000;
@@ -52,7 +49,7 @@ let world: AssembledWorld;
 let runs = 0;
 
 beforeAll(async () => {
-  product = await assembledProduct({ reports: REPORTS, granularities: ['DAILY'], concurrency: 1 });
+  product = await sharedProduct({ reports: REPORTS, granularities: ['DAILY'], concurrency: 1 });
 });
 afterAll(() => product?.close());
 

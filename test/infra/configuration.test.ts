@@ -50,6 +50,8 @@ describe('the configuration', () => {
     expect({ ...configuration, accounts: [] }).toEqual({
       accounts: [],
       retention: { logs: 90, noncurrentVersions: 90, runs: 400, queryResults: 7 },
+      queryLimits: { people: 10, automation: 1 },
+      rawTables: false,
       tags: {},
       appleBaseUrl: 'https://api.appstoreconnect.apple.com',
       trustedOrigins: [],
@@ -176,6 +178,14 @@ describe('a bad configuration', () => {
       'accounts[0].reportsNotInCatalog[0]: has neither a letter a to z nor a digit, of which its keys are made',
       'accounts[0].reportsNotInCatalog[1]: its keys would be those of "App Crashes" ("app-crashes"); drop one of them',
       'accounts[0].reportsNotInCatalog[4]: its keys would be those of "Weather Standard" ("weather-standard"); drop one of them',
+    ]);
+  });
+
+  it('refuses a query limit that Athena would refuse, and a workgroup that there is not', () => {
+    const queryLimits = { people: 0.001, automation: 1, machines: 1 };
+    expect(problemsOf({ accounts: [{ name: 'main' }], queryLimits })).toEqual([
+      'queryLimits.people: Too small: expected number to be >=0.01',
+      'queryLimits.machines: is no known field',
     ]);
   });
 

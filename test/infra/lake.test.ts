@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SECRET_PLACEHOLDER } from '../../infra/stacks/lake.ts';
 import { buildApp, type Resource, resourcesOf, synthesizeTemplates } from './synthesized.ts';
 
-const { lake, catalog } = synthesizeTemplates();
+const { lake } = synthesizeTemplates();
 const buckets = resourcesOf(lake, 'AWS::S3::Bucket');
 
 function bucket(name: string): Resource {
@@ -170,10 +170,5 @@ describe('the lake', () => {
     const accounts = [{ name: 'ab' }, { name: 'a-b' }];
     const templates = synthesizeTemplates({ appleDataPipeline: { accounts } });
     expect(resourcesOf(templates.lake, 'AWS::SecretsManager::Secret').size).toBe(4);
-  });
-
-  it('leaves the tables of the catalog to a later release and names the database', () => {
-    catalog.hasResourceProperties('AWS::Glue::Database', { DatabaseInput: { Name: 'apple_analytics' } });
-    expect(resourcesOf(catalog).size).toBe(1);
   });
 });

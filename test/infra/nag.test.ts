@@ -35,12 +35,12 @@ describe('cdk-nag', () => {
     const { app } = buildApp();
     expect(() => app.synth()).not.toThrow();
     expect(countByRule(acknowledgementsIn(app))).toEqual({
-      'AwsSolutions-IAM5': 28,
+      'AwsSolutions-IAM5': 50,
       'AwsSolutions-S1': 3,
       'AwsSolutions-SMG4': 2,
       'AwsSolutions-SQS3': 1,
-      'Serverless-LambdaAsyncFailureDestination': 8,
-      'Serverless-LambdaDLQ': 8,
+      'Serverless-LambdaAsyncFailureDestination': 12,
+      'Serverless-LambdaDLQ': 12,
       'Serverless-SQSRedrivePolicy': 1,
     });
   });

@@ -68,6 +68,22 @@ describe('grants of the functions', () => {
       's3:PutObject <lake Analytics.Arn>/superseded/*',
       'secretsmanager:GetSecretValue <lake ReaderKeymain>',
     ],
+    CurateInstances: [
+      'kms:Decrypt <lake AnalyticsKey.Arn>',
+      'kms:GenerateDataKey <lake AnalyticsKey.Arn>',
+      's3:GetObject <lake Analytics.Arn>/curated/*',
+      's3:GetObject <lake Analytics.Arn>/curation/*',
+      's3:GetObject <lake Analytics.Arn>/deliveries/*',
+      's3:GetObject <lake Analytics.Arn>/freshness/*',
+      's3:GetObject <lake Analytics.Arn>/ledger/*',
+      's3:GetObject <lake Analytics.Arn>/raw/*',
+      's3:ListBucket <lake Analytics.Arn>',
+      's3:PutObject <lake Analytics.Arn>/curated/*',
+      's3:PutObject <lake Analytics.Arn>/curation/*',
+      's3:PutObject <lake Analytics.Arn>/deliveries/*',
+      's3:PutObject <lake Analytics.Arn>/freshness/*',
+      's3:PutObject <lake Analytics.Arn>/runs/*',
+    ],
     ReplaceStoppedRequest: [
       'kms:Decrypt <lake AnalyticsKey.Arn>',
       'kms:GenerateDataKey <lake AnalyticsKey.Arn>',
@@ -89,6 +105,30 @@ describe('grants of the functions', () => {
       's3:GetObject <lake Analytics.Arn>/leases/*',
       's3:ListBucket <lake Analytics.Arn>',
       's3:PutObject <lake Analytics.Arn>/leases/*',
+    ],
+    ListLedger: [
+      'kms:GenerateDataKey <lake AnalyticsKey.Arn>',
+      's3:ListBucket <lake Analytics.Arn>',
+      's3:PutObject <lake Analytics.Arn>/runs/rebuild/*',
+    ],
+    RebuildTable: [
+      'kms:Decrypt <lake AnalyticsKey.Arn>',
+      'kms:GenerateDataKey <lake AnalyticsKey.Arn>',
+      's3:GetObject <lake Analytics.Arn>/curated/*',
+      's3:GetObject <lake Analytics.Arn>/ledger/*',
+      's3:GetObject <lake Analytics.Arn>/raw/*',
+      's3:GetObject <lake Analytics.Arn>/runs/rebuild/*',
+      's3:ListBucket <lake Analytics.Arn>',
+      's3:PutObject <lake Analytics.Arn>/curated/*',
+      's3:PutObject <lake Analytics.Arn>/deliveries/*',
+      's3:PutObject <lake Analytics.Arn>/runs/rebuild/*',
+    ],
+    SummarizeRebuild: [
+      'kms:Decrypt <lake AnalyticsKey.Arn>',
+      'kms:GenerateDataKey <lake AnalyticsKey.Arn>',
+      's3:GetObject <lake Analytics.Arn>/runs/rebuild/*',
+      's3:ListBucket <lake Analytics.Arn>',
+      's3:PutObject <lake Analytics.Arn>/runs/rebuild/*',
     ],
   };
 
@@ -129,6 +169,11 @@ describe('grants of the functions', () => {
       purposeOf(id).some((grant) => /AdminKey/.test(grant)),
     );
     expect(readers).toEqual(['EnsureReportRequests', 'ReplaceStoppedRequest']);
+  });
+
+  it('gives no secret to the function that reads the bytes of files', () => {
+    expect(purposeOf('LandSegments').join()).toContain('secretsmanager');
+    expect(purposeOf('CurateInstances').join()).not.toContain('secretsmanager');
   });
 
   it('lets only Land Segments delete, and only under raw/', () => {

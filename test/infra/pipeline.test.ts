@@ -8,7 +8,11 @@ import {
   substitutionDifferences,
   Workflow,
 } from '../../infra/constructs/workflow.ts';
-import { ANALYTICS_SYNC_FUNCTIONS, type FunctionDefinition } from '../../infra/functions.ts';
+import {
+  ANALYTICS_SYNC_FUNCTIONS,
+  type FunctionDefinition,
+  REBUILD_CURATED_FUNCTIONS,
+} from '../../infra/functions.ts';
 import { account } from '../../lambdas/lib/analytics/contracts.ts';
 import {
   PROJECT_DIRECTORY,
@@ -37,7 +41,10 @@ function variablesOf(id: string): Record<string, unknown> {
 }
 
 describe('the functions', () => {
-  const definitions = Object.entries<FunctionDefinition>(ANALYTICS_SYNC_FUNCTIONS);
+  const definitions = Object.entries<FunctionDefinition>({
+    ...ANALYTICS_SYNC_FUNCTIONS,
+    ...REBUILD_CURATED_FUNCTIONS,
+  });
 
   it.each(definitions)('%s has the runtime, limits, tracing and log group that it should', (id, wanted) => {
     expect(functionResource(id).Properties).toMatchObject({
@@ -46,6 +53,7 @@ describe('the functions', () => {
       Handler: 'index.handler',
       Timeout: wanted.timeoutSeconds,
       MemorySize: wanted.memoryMegabytes,
+      ...(wanted.diskMegabytes === undefined ? {} : { EphemeralStorage: { Size: wanted.diskMegabytes } }),
       TracingConfig: { Mode: 'Active' },
       LoggingConfig: { LogGroup: { Ref: expect.stringMatching(new RegExp(`^${id}Logs`)) } },
     });
@@ -81,10 +89,10 @@ describe('the functions', () => {
       expect(JSON.stringify(variablesOf(id))).not.toMatch(/Secret|ReaderKey|AdminKey/);
   });
 
-  it('keep their logs for the configured time, as the state machine does', () => {
+  it('keep their logs for the configured time, as the state machines do', () => {
     const appleDataPipeline = { accounts: [{ name: 'main' }], retention: { logs: 7 } };
     const groups = resourcesOf(synthesizeTemplates({ appleDataPipeline }).pipeline, 'AWS::Logs::LogGroup');
-    expect(groups.size).toBe(definitions.length + 1);
+    expect(groups.size).toBe(definitions.length + 2);
     for (const group of groups.values()) expect(group.Properties.RetentionInDays).toBe(7);
   });
 });

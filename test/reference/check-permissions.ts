@@ -1,7 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { PolicySet } from '../../local/iam/evaluate.ts';
 import { loadPolicies } from '../../local/iam/load-policies.ts';
 import { type AssembledProduct, assembledProduct } from '../support/assembled-product.ts';
+import { synthesizeProduct } from '../support/product-assembly.ts';
 import { differenceOf, FLOW_ACCOUNT, FLOWS, type Flow, runFlow } from './permission-flows.ts';
 import { type Baseline, breakageOf, type Grant, grantsOf, recording } from './permission-grants.ts';
 
@@ -67,10 +71,16 @@ async function check(product: AssembledProduct, filter: string): Promise<number>
 }
 
 const started = performance.now();
-const product = await assembledProduct(FLOW_ACCOUNT);
+const directory = await mkdtemp(join(tmpdir(), 'check-permissions-'));
 try {
-  process.exitCode = (await check(product, process.argv[2] ?? '')) === 0 ? 0 : 1;
+  await synthesizeProduct(directory);
+  const product = await assembledProduct(directory, FLOW_ACCOUNT);
+  try {
+    process.exitCode = (await check(product, process.argv[2] ?? '')) === 0 ? 0 : 1;
+  } finally {
+    await product.close();
+  }
 } finally {
-  await product.close();
+  await rm(directory, { recursive: true, force: true });
 }
 console.log(`${((performance.now() - started) / 1000).toFixed(0)} s`);

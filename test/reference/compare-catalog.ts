@@ -1,36 +1,37 @@
 import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
 import { REPORTS } from '../../lambdas/lib/analytics/report-catalog.ts';
+import { REPORTS as SIMULATED_REPORTS } from '../../local/apple/report-data/reports.ts';
+import {
+  catalogFacts,
+  type FactsByReport,
+  factDifferences,
+  referenceFacts,
+  simulatedFacts,
+} from './report-facts.ts';
 
 /**
- * Compares `catalog/reports.json` with the reference list of Apple's reports, field by field; prints every
- * difference and exits 1 when there is one. Usage: compare-catalog.ts REFERENCE.json
+ * Compares `catalog/reports.json` and simulated Apple's own data, each by itself, with the reference list of Apple's
+ * reports, field by field; prints every difference on standard error and exits 1 when there is one.
  */
-interface Facts {
-  readonly category: string;
-  readonly level: string | null;
-  readonly granularities: readonly string[];
+function compareWithReference(path: string): void {
+  const reference = referenceFacts(JSON.parse(readFileSync(path, 'utf8')));
+  const places: readonly (readonly [string, FactsByReport])[] = [
+    ['catalog', catalogFacts(REPORTS)],
+    ['simulated Apple', simulatedFacts(SIMULATED_REPORTS)],
+  ];
+  const differences = places.flatMap(([place, facts]) =>
+    factDifferences(reference, facts).map((difference) => `${place}: ${difference}`),
+  );
+  for (const difference of differences) console.error(difference);
+  console.log(`${reference.size} reports compared, ${differences.length} differences`);
+  process.exitCode = differences.length === 0 && reference.size > 0 ? 0 : 1;
 }
 
-function factsByName(reports: readonly (Facts & { readonly name: string })[]): Map<string, string> {
-  return new Map(
-    reports.map(({ name, category, level, granularities }) => [
-      name,
-      JSON.stringify({ category, level, granularities }),
-    ]),
-  );
-}
-
-const [path = ''] = process.argv.slice(2);
-const reference = JSON.parse(readFileSync(path, 'utf8')) as { reports: (Facts & { name: string })[] };
-const expected = factsByName(reference.reports);
-const actual = factsByName(REPORTS);
-const differences = [...new Set([...expected.keys(), ...actual.keys()])].filter(
-  (name) => expected.get(name) !== actual.get(name),
-);
-for (const name of differences) {
-  console.error(
-    `${name}: expected ${expected.get(name) ?? 'nothing'}, found ${actual.get(name) ?? 'nothing'}`,
-  );
-}
-console.log(`${expected.size} reports compared, ${differences.length} differ`);
-process.exitCode = differences.length === 0 && expected.size > 0 ? 0 : 1;
+await new Command('compare-catalog')
+  .description(
+    'Compares the catalog and simulated Apple with the reference list (first list) of Apple reports.',
+  )
+  .argument('<reference>', 'JSON file of the reference list')
+  .action(compareWithReference)
+  .parseAsync();

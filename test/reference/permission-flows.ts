@@ -1,10 +1,10 @@
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Scenario } from '../../local/apple/scenario.ts';
 import type { Authorize } from '../../local/aws-json/json-service.ts';
 import type { StandInHandler } from '../../local/http.ts';
-import type { AssembledProduct, AssembledWorld } from '../support/assembled-product.ts';
+import type { AssembledProduct, AssembledWorld, ProductAccount } from '../support/assembled-product.ts';
 import { objectKeys, objectSums, readObject } from '../support/lake-files.ts';
 
 const REPORT = 'App Downloads Standard';
@@ -18,7 +18,12 @@ const SHOWN_DIFFERENCES = 2;
 const SHOWN_CHARACTERS = 120;
 
 /** The configuration of the account that the flows run for. */
-export const FLOW_ACCOUNT = { reports: [REPORT], granularities: ['DAILY'], concurrency: 1, callsInFlight: 1 };
+export const FLOW_ACCOUNT: ProductAccount = {
+  reports: [REPORT],
+  granularities: ['DAILY'],
+  concurrency: 1,
+  callsInFlight: 1,
+};
 
 /** What a flow left: two outcomes are equal exactly when nothing broke. */
 export type FlowOutcome = Readonly<Record<string, string>>;
@@ -165,6 +170,26 @@ export const FLOWS: readonly Flow[] = [
     },
   },
   {
+    name: 'curated Dates lost and rebuilt',
+    scenario: appWith(2.2),
+    async run(world, note) {
+      await noteRun('sync', world.sync('sync'), note);
+      const [lost = ''] = await objectKeys(world.lakeDirectory, 'curated/');
+      rmSync(join(world.lakeDirectory, 'analytics', lost), { force: true });
+      await noteRun('rebuild', world.runtime.startExecution('rebuild-curated', {}, 'rebuild').result, note);
+    },
+  },
+  {
+    name: 'table that cannot be rebuilt, recorded by the machine',
+    scenario: appWith(2.2),
+    async run(world, note) {
+      await noteRun('sync', world.sync('sync'), note);
+      const [manifest = ''] = await objectKeys(world.lakeDirectory, 'ledger/');
+      writeFileSync(join(world.lakeDirectory, 'analytics', manifest), 'no manifest');
+      await noteRun('rebuild', world.runtime.startExecution('rebuild-curated', {}, 'rebuild').result, note);
+    },
+  },
+  {
     name: 'request created on schedule, landed, snapshot',
     scenario: { apps: [{ reports: [REPORT] }] },
     async run(world, note) {
@@ -243,7 +268,15 @@ export async function runFlow(
     const changes = world.apple.calls.api.filter(({ method }) => method !== 'GET');
     note('requests to Apple that change something', changes.map(({ method }) => method).join(' '));
     note('unfinished uploads', String(uploads.count()));
-    const prefixes = ['raw/', 'ledger/', 'superseded/', 'quarantine/', 'requests/'];
+    const prefixes = [
+      'raw/',
+      'ledger/',
+      'superseded/',
+      'quarantine/',
+      'requests/',
+      'curated/',
+      'deliveries/',
+    ];
     for (const [key, sum] of Object.entries(await objectSums(world.lakeDirectory, ...prefixes)))
       note(key, sum);
     await noteFailures(world.lakeDirectory, note);

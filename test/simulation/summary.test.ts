@@ -12,7 +12,7 @@ describe('the summary of a run', () => {
     const keys = await world.lake.list('runs/main/first/outcomes/');
     const last = keys.at(-1) ?? '';
     const record = (await recordsOf(world, 'first')).at(-1);
-    expect(record).toMatchObject({ step: 'land', phase: 'landed' });
+    expect(record).toMatchObject({ step: 'curate', phase: 'curated' });
     await world.lake.writeText(last, jsonText({ ...record, phase: null }));
 
     const again = (await world.callFunction('SummarizeRun', {

@@ -1,18 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Granularity } from '../../lambdas/lib/analytics/contracts.ts';
 import type { Scenario } from '../../local/apple/scenario.ts';
 import { createSimulatedApple, type SimulatedApple } from '../../local/apple/simulated-apple.ts';
 import { loadAssembly } from '../../local/assembly/load.ts';
 import type { Assembly } from '../../local/assembly/model.ts';
 import { secretOf } from '../../local/assembly/secrets.ts';
-import { synthesize } from '../../local/assembly/synthesize.ts';
 import type { Authorize } from '../../local/aws-json/json-service.ts';
 import { VirtualClock } from '../../local/clock.ts';
 import { type StandInHandler, serve } from '../../local/http.ts';
 import { createLocalRuntime, type LocalRuntime } from '../../local/runtime.ts';
-
-const ACCOUNT = 'main';
+import { ACCOUNT_NAME, ORIGINS_TO_FILL_IN } from './product-assembly.ts';
 
 /** One small world: its own Apple, lake, clock and processes. */
 export interface AssembledWorld {
@@ -35,44 +34,75 @@ export interface AssembledWorldOptions {
   readonly authorize?: Authorize;
 }
 
-/** The product, synthesized once for Apple's hosts on 127.0.0.1, for as many worlds as a test needs. */
+/** What of the account a test chooses: it stands in the schedule's input and nowhere else in the assembly. */
+export interface ProductAccount {
+  readonly reports: readonly string[];
+  readonly granularities: readonly Granularity[];
+  readonly concurrency: number;
+  readonly callsInFlight?: number;
+}
+
+/** The product on Apple's hosts at 127.0.0.1, for as many worlds as a test needs. */
 export interface AssembledProduct {
   readonly assembly: Assembly;
   world(options: AssembledWorldOptions): Promise<AssembledWorld>;
   close(): Promise<void>;
 }
 
+interface Origins {
+  readonly api: string;
+  readonly downloads: string;
+}
+
+interface ScheduleInput {
+  readonly account: Readonly<Record<string, unknown>>;
+}
+
 const nobody: StandInHandler = async () => ({ status: 500, headers: {}, body: 'no world is open' });
 
-/** `account` goes over the configuration of the one account `main`. One world is open at a time. */
-export async function assembledProduct(account: object): Promise<AssembledProduct> {
+/** The assembly as it would have been synthesized for these origins and this account. */
+export function filledIn(assembly: Assembly, origins: Origins, account: ProductAccount): Assembly {
+  const fillIn = (value: string) =>
+    value
+      .replaceAll(ORIGINS_TO_FILL_IN.api, origins.api)
+      .replaceAll(ORIGINS_TO_FILL_IN.downloads, origins.downloads);
+  return {
+    ...assembly,
+    functions: assembly.functions.map(({ environment, ...rest }) => ({
+      ...rest,
+      environment: Object.fromEntries(
+        Object.entries(environment).map(([name, value]) => [name, fillIn(value)]),
+      ),
+    })),
+    schedules: assembly.schedules.map((schedule) => {
+      const input = schedule.input as ScheduleInput;
+      return { ...schedule, input: { ...input, account: { ...input.account, ...account } } };
+    }),
+  };
+}
+
+/** `assemblyDirectory` holds what `synthesizeProduct` made; it is only read. One world is open at a time. */
+export async function assembledProduct(
+  assemblyDirectory: string,
+  account: ProductAccount,
+): Promise<AssembledProduct> {
   let handlers = { api: nobody, downloads: nobody };
+  const synthesized = await loadAssembly(assemblyDirectory);
   const api = await serve((request) => handlers.api(request));
   const downloads = await serve((request) => handlers.downloads(request));
   const origins = { api: api.origin, downloads: downloads.origin };
+  const assembly = filledIn(synthesized, origins, account);
   const directory = await mkdtemp(join(tmpdir(), 'assembled-product-'));
-  const assemblyDirectory = join(directory, 'cdk.out');
-  await synthesize({
-    directory: assemblyDirectory,
-    context: {
-      appleDataPipeline: {
-        accounts: [{ name: ACCOUNT, ...account }],
-        appleBaseUrl: origins.api,
-        trustedOrigins: Object.values(origins),
-      },
-    },
-  });
-  const assembly = await loadAssembly(assemblyDirectory);
 
   function secrets({ credentials }: SimulatedApple): Record<string, string> {
     const { issuerId } = credentials;
     return {
-      [secretOf(assembly, ACCOUNT, 'reader')]: JSON.stringify({
+      [secretOf(assembly, ACCOUNT_NAME, 'reader')]: JSON.stringify({
         privateKey: credentials.readerPrivateKeyPem,
         keyId: credentials.readerKeyId,
         issuerId,
       }),
-      [secretOf(assembly, ACCOUNT, 'admin')]: JSON.stringify({
+      [secretOf(assembly, ACCOUNT_NAME, 'admin')]: JSON.stringify({
         privateKey: credentials.adminPrivateKeyPem,
         keyId: credentials.adminKeyId,
         issuerId,

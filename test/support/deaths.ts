@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { REPORT_TABLES } from '../../lambdas/lib/analytics/report-tables.ts';
+import { readDelivery } from '../../lambdas/lib/lake/deliveries.ts';
+import { curatedKey, parseDeliveryKey } from '../../lambdas/lib/lake/keys.ts';
 import { manifest } from '../../lambdas/lib/lake/ledger.ts';
 import { type Death, InProcessWorld } from './in-process-world.ts';
 
@@ -25,8 +28,11 @@ async function smallWorld(): Promise<InProcessWorld> {
   });
 }
 
-/** What must be the same whatever died: what Apple's bytes became, and what the ledger says of them. */
-const LASTING = ['raw/', 'ledger/', 'superseded/', 'quarantine/'];
+/** `PAR1` in hex. */
+const PAR1 = '50415231';
+
+/** What must be the same whatever died: what Apple's bytes became, and what ledger and deliveries say of them. */
+const LASTING = ['raw/', 'ledger/', 'superseded/', 'quarantine/', 'curated/', 'deliveries/', 'freshness/'];
 
 async function expectNothingHalfVisible(world: InProcessWorld): Promise<void> {
   const raw = await world.contents('raw/');
@@ -38,6 +44,20 @@ async function expectNothingHalfVisible(world: InProcessWorld): Promise<void> {
   for (const key of await world.lake.list('ledger/')) {
     const stored = await world.lake.readJson(key, manifest);
     for (const segment of stored?.value.segments ?? []) expect(raw).toHaveProperty([segment.key]);
+  }
+  const curated = await world.contents('curated/');
+  // A Parquet file ends as it begins.
+  for (const hex of Object.values(curated)) expect([hex.slice(0, 8), hex.slice(-8)]).toEqual([PAR1, PAR1]);
+  for (const key of await world.lake.list('deliveries/')) {
+    const instance = parseDeliveryKey(key);
+    const table = REPORT_TABLES.find(
+      ({ report, granularity }) =>
+        report.slug === instance?.reportSlug && granularity === instance.granularity,
+    );
+    if (instance === undefined || table === undefined) throw new Error(`${key} is no delivery`);
+    for (const { date } of await readDelivery(world.lake, instance)) {
+      expect(curated).toHaveProperty([curatedKey(table, date, instance)]);
+    }
   }
 }
 
@@ -92,11 +112,17 @@ export function describeDeaths(title: string, wholeRun: boolean): void {
 
     it('makes enough calls without faults for the deaths to mean something', () => {
       expect(faultFree.calls).toBeGreaterThan(30);
-      expect(Object.keys(faultFree.lasting)).toHaveLength(4 + 3);
+      const count = (prefix: string) =>
+        Object.keys(faultFree.lasting).filter((key) => key.startsWith(prefix)).length;
+      // Three instances, one of them in two segments: of two, five and seven Dates.
+      expect([count('raw/'), count('ledger/'), count('deliveries/'), count('freshness/')]).toEqual([
+        4, 3, 3, 1,
+      ]);
+      expect(count('curated/')).toBeGreaterThan(6);
     });
 
     for (const when of ['before', 'after'] as const) {
-      it(`leaves the same bytes when it dies ${when} any call`, { timeout: 240_000 }, async () => {
+      it(`leaves the same bytes when it dies ${when} any call`, { timeout: 400_000 }, async () => {
         for (let atCall = 0; atCall < faultFree.calls; atCall += 1) {
           await dieAndStartAgain({ atCall, when, wholeRun }, faultFree);
         }

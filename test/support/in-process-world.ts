@@ -6,6 +6,8 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { releaseAccountLease, takeAccountLease } from '../../lambdas/lib/analytics/account-lease.ts';
 import type { FlowDeps } from '../../lambdas/lib/analytics/app-step.ts';
 import * as contracts from '../../lambdas/lib/analytics/contracts.ts';
+import type { CurateDeps } from '../../lambdas/lib/analytics/curate-instance.ts';
+import { curateInstances } from '../../lambdas/lib/analytics/curate-instances.ts';
 import { ensureReportRequests } from '../../lambdas/lib/analytics/ensure-report-requests.ts';
 import { landSegments } from '../../lambdas/lib/analytics/land-segments.ts';
 import { listApps } from '../../lambdas/lib/analytics/list-apps.ts';
@@ -13,6 +15,7 @@ import { listNewInstances } from '../../lambdas/lib/analytics/list-new-instances
 import { replaceStoppedRequest } from '../../lambdas/lib/analytics/replace-stopped-request.ts';
 import { summarizeRun } from '../../lambdas/lib/analytics/summarize-run.ts';
 import type { Transport } from '../../lambdas/lib/apple/transport.ts';
+import { curateDelivery } from '../../lambdas/lib/curation/curate-delivery.ts';
 import { type ObjectStore, objectStore } from '../../lambdas/lib/lake/object-store.ts';
 import type { Clock } from '../../lambdas/lib/runtime/clock.ts';
 import { type AppleAccess, flowDepsFactory } from '../../lambdas/lib/runtime/flow-deps.ts';
@@ -75,6 +78,8 @@ export interface WorldOptions {
   readonly clockSkewMilliseconds?: number;
   /** Time-outs of the clients for Apple, in real milliseconds; their own unless told. */
   readonly timeouts?: AppleAccess['timeouts'];
+  /** Instead of the product's own. */
+  readonly curateDelivery?: CurateDeps['curateDelivery'];
 }
 
 /** A request to S3 on its way: the answer of `next`, or another one, or an error instead. */
@@ -334,6 +339,13 @@ export class InProcessWorld {
     );
     const deps = (): FlowDeps =>
       depsOf({ deadline: clock.now() + this.invocationMilliseconds, log: this.#log });
+    const curation = (): CurateDeps => ({
+      clock,
+      log: this.#log,
+      store: this.store,
+      deadline: clock.now() + this.invocationMilliseconds,
+      curateDelivery: this.#options.curateDelivery ?? curateDelivery,
+    });
     const lease = {
       clock,
       store: this.store,
@@ -352,6 +364,7 @@ export class InProcessWorld {
         ensureReportRequests(deps(), contracts.ensureReportRequests.input.parse(p)),
       ListNewInstances: (p) => listNewInstances(deps(), contracts.listNewInstances.input.parse(p)),
       LandSegments: (p) => landSegments(deps(), contracts.landSegments.input.parse(p)),
+      CurateInstances: (p) => curateInstances(curation(), contracts.curateInstances.input.parse(p)),
       ReplaceStoppedRequest: (p) =>
         replaceStoppedRequest(deps(), contracts.replaceStoppedRequest.input.parse(p)),
       SummarizeRun: (p) =>

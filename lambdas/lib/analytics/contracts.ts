@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { freshnessFigures } from './freshness.ts';
 
 /**
  * Inputs and outputs of the functions of analytics-sync (decision 004). They carry ids, counts, keys of our own
@@ -91,6 +92,24 @@ export const landSegments = {
   }),
 };
 
+/** How far a run has come with an app's curation; only the function that writes it looks into it. */
+export const curationCursor = z.object({
+  /** Manifest key of the last instance that is done with in this run; empty at first. */
+  after: z.string(),
+  /** An instance whose Dates are published up to one of them. */
+  partly: z.object({ manifestKey: z.string(), publishedTo: day }).optional(),
+});
+export type CurationCursor = z.infer<typeof curationCursor>;
+
+export const curateInstances = {
+  input: z.object({ ...appRun, cursor: curationCursor }),
+  output: z.object({
+    /** `more`: the invocation's time is over, go on from `cursor`. */
+    phase: z.enum(['curated', 'more']),
+    cursor: curationCursor,
+  }),
+};
+
 export const replaceStoppedRequest = {
   input: z.object({ ...appRun }),
   output: z.object({ phase: z.enum(['replaced', 'throttled', 'stopped']), delaySeconds }),
@@ -100,6 +119,10 @@ export const runOutcome = z.object({
   apps: z.int(),
   instances: z.object({ landed: z.int(), pending: z.int(), expired: z.int(), failed: z.int() }),
   bytes: z.int(),
+  /** Deliveries that became curated, the Dates of which they became the owners, and deliveries that could not. */
+  curation: z.object({ deliveries: z.int(), dates: z.int(), failed: z.int() }).optional(),
+  /** Over all reports of all apps: how many are empty, missing processing days, days until the first is deleted. */
+  freshness: freshnessFigures.optional(),
   calls: z.int(),
   /** Lowest `user-hour-rem` seen in the run; null when Apple sent none. */
   lowestBudget: z.int().nullable(),

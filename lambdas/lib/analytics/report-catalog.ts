@@ -55,22 +55,37 @@ export type CatalogReport = z.infer<typeof report>;
 /** A report either lists its columns or names a set that many reports share. */
 const catalog = z.object({
   columnSets: z.record(z.string(), z.object({ templateOnly: z.boolean(), columns: z.array(column) })),
-  reports: z.array(
-    z.union([
-      report.extend({ columnSet: z.undefined().optional() }),
-      report.omit({ columns: true, templateOnly: true }).extend({ columnSet: z.string() }),
-    ]),
-  ),
+  reports: z.array(z.looseObject({ name: z.string().min(1), columnSet: z.string().optional() })),
 });
+type CatalogFile = z.infer<typeof catalog>;
+
+/** One entry of the file with its column set filled in. */
+function reportOf(
+  { columnSet, ...entry }: CatalogFile['reports'][number],
+  columnSets: CatalogFile['columnSets'],
+): CatalogReport {
+  const shared = columnSet === undefined ? {} : columnSets[columnSet];
+  if (shared === undefined) throw new Error(`report ${entry.name}: there is no column set ${columnSet}`);
+  const parsed = report.safeParse({ ...entry, ...shared });
+  if (parsed.success) return parsed.data;
+  throw new Error(`report ${entry.name}: ${z.prettifyError(parsed.error)}`);
+}
+
+function repeatedIn(values: readonly string[]): string | undefined {
+  return values.find((value, index) => values.indexOf(value) !== index);
+}
 
 /** What is wrong with a report beyond its shape; undefined when nothing is. */
-function contradictionOf({ name, columns, dateColumn }: CatalogReport): string | undefined {
-  const names = columns.map((entry) => entry.name);
-  const repeated = names.find((each, index) => names.indexOf(each) !== index);
-  if (repeated !== undefined) return `report ${name} has two columns ${repeated}`;
+function contradictionOf({ name, columns, dateColumn, granularities }: CatalogReport): string | undefined {
+  const column = repeatedIn(columns.map((entry) => entry.name));
+  if (column !== undefined) return `report ${name} has two columns ${column}`;
+  const period = repeatedIn(granularities);
+  if (period !== undefined) return `report ${name} has ${period} twice`;
   const date = columns.find((entry) => entry.name === dateColumn);
   if (date === undefined) return `report ${name} has no column ${dateColumn}`;
-  return date.type === 'DATE' ? undefined : `report ${name}: ${dateColumn} is no DATE`;
+  if (date.type !== 'DATE') return `report ${name}: ${dateColumn} is no DATE`;
+  const measure = columns.find(({ type, sumOver }) => sumOver && type !== 'BIGINT' && type !== 'DOUBLE');
+  return measure && `report ${name}: ${measure.name} is no number and has sumOver`;
 }
 
 /**
@@ -79,12 +94,7 @@ function contradictionOf({ name, columns, dateColumn }: CatalogReport): string |
  */
 export function parseCatalog(file: unknown): readonly CatalogReport[] {
   const { columnSets, reports } = catalog.parse(file);
-  const entries = reports.map(({ columnSet, ...entry }): CatalogReport => {
-    if (columnSet === undefined) return entry as CatalogReport;
-    const shared = columnSets[columnSet];
-    if (shared === undefined) throw new Error(`report ${entry.name}: there is no column set ${columnSet}`);
-    return { ...entry, ...shared };
-  });
+  const entries = reports.map((entry) => reportOf(entry, columnSets));
   const taken = new Set<string>();
   for (const entry of entries) {
     const problem = contradictionOf(entry);

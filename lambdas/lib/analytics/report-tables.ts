@@ -7,7 +7,7 @@ import { type CatalogColumn, type CatalogReport, type ColumnType, REPORTS } from
  * by the Glue tables and by the queries' local views.
  */
 
-export type TableColumnType = ColumnType | 'BOOLEAN' | 'MAP(VARCHAR, VARCHAR)';
+export type TableColumnType = ColumnType | 'BOOLEAN' | 'MAP(VARCHAR, VARCHAR)' | 'MAP(VARCHAR, DOUBLE)';
 
 export interface TableColumn {
   /** In SQL: lower case, words joined by `_`. */
@@ -32,6 +32,11 @@ export interface ReportTable {
   readonly columns: readonly ReportColumn[];
   /** The earliest Date that a partition may have, `YYYY-MM-DD`; Athena would not see an earlier one. */
   readonly firstDate: string;
+  /**
+   * Days from one partition to the next, counted from `firstDate`: 7 for weeks. Months are counted by days, because
+   * Trino projects no partitions by the month (decision 027).
+   */
+  readonly partitionStepDays: number;
   /** Deliveries of a Date stand beside each other, because it is not known that the newer one replaces the older. */
   readonly keepsDeliveries: boolean;
 }
@@ -74,11 +79,12 @@ export function columnName(appleName: string): string {
   return (appleName.toLowerCase().match(/[a-z0-9]+/g) ?? []).join('_');
 }
 
-function commentOf({ name, sumOver }: CatalogColumn): string {
+function commentOf({ name, sumOver }: CatalogColumn, semantics: CatalogReport['semantics']): string {
   if (sumOver === undefined) return `Apple: ${name}.`;
   if (sumOver.length === 0) return `Apple: ${name}. Counts distinct users or devices: never add it up.`;
   const over = sumOver.includes('dates') ? 'rows and Dates' : 'the rows of one Date, never over Dates';
-  return `Apple: ${name}. May be added up over ${over}.`;
+  const within = semantics === 'unknown' ? ', never over processing dates' : '';
+  return `Apple: ${name}. May be added up over ${over}${within}.`;
 }
 
 /** The Monday of a day's week, or the first of its month. */
@@ -99,10 +105,11 @@ export function reportTable(report: CatalogReport, granularity: Granularity): Re
       .map((apple) => ({
         name: columnName(apple.name),
         type: apple.type,
-        comment: commentOf(apple),
+        comment: commentOf(apple, report.semantics),
         apple,
       })),
     firstDate: firstDateOf(report, granularity),
+    partitionStepDays: granularity === 'WEEKLY' ? 7 : 1,
     keepsDeliveries: report.semantics === 'increment' || report.semantics === 'unknown',
   };
 }
@@ -111,3 +118,12 @@ export function reportTable(report: CatalogReport, granularity: Granularity): Re
 export const REPORT_TABLES: readonly ReportTable[] = REPORTS.flatMap((report) =>
   report.granularities.map((granularity) => reportTable(report, granularity)),
 );
+
+const bySlugAndGranularity = new Map(
+  REPORT_TABLES.map((table) => [`${table.report.slug} ${table.granularity}`, table]),
+);
+
+/** The table of a report by its slug, or undefined where the catalog has none: what Apple delivers is landed raw only. */
+export function findReportTable(slug: string, granularity: Granularity): ReportTable | undefined {
+  return bySlugAndGranularity.get(`${slug} ${granularity}`);
+}

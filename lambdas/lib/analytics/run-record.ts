@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { WriteConflictError } from '../errors.ts';
 import { outcomesKey, planKey as planKeyOf, runAppsKey } from '../lake/keys.ts';
 import { jsonText, type ObjectStore } from '../lake/object-store.ts';
 import { accessType, day, granularity } from './contracts.ts';
+import { freshnessFigures } from './freshness.ts';
 
 /**
  * What a run writes about itself under `runs/`: typed outcomes that `Summarize Run` adds up. Known outcomes
@@ -15,7 +17,11 @@ export const OUTCOMES = [
   'app-not-found',
   'all-reports-empty',
   'checksum-missing',
+  'columns-first-seen',
+  'columns-missing',
+  'columns-unknown',
   'credentials-refused',
+  'curation-failed',
   'delivery-stopped',
   'empty',
   'forbidden',
@@ -24,6 +30,7 @@ export const OUTCOMES = [
   'pending-long',
   'program-license-invalid',
   'quarantined',
+  'raw-only',
   'report-not-in-catalog',
   'report-not-offered',
   'request-refused',
@@ -58,16 +65,36 @@ const instanceOutcome = z.object({
 });
 export type InstanceOutcome = z.infer<typeof instanceOutcome>;
 
+const deliveryOutcome = z.object({
+  instanceId: z.string(),
+  report: z.string(),
+  granularity,
+  access: accessType,
+  processingDate: day,
+  outcome: z.enum(['curated', 'failed']),
+  /** Dates that the delivery tells of, and how many of them it became the owner of. */
+  dates: z.int(),
+  written: z.int(),
+  rows: z.int(),
+  /** Name and sentence of the error, for `failed`. */
+  error: z.string().optional(),
+  message: z.string().optional(),
+});
+export type DeliveryOutcome = z.infer<typeof deliveryOutcome>;
+
 /** One step's account of what it did for one app. */
 export const stepRecord = z.object({
   appId: z.string(),
-  step: z.enum(['ensure', 'list', 'land', 'replace']),
+  step: z.enum(['ensure', 'list', 'land', 'curate', 'replace']),
   calls: z.int(),
   lowestBudget: z.int().nullable(),
   /** The phase that the step answered with; null when it ended in an error. */
   phase: z.string().nullable(),
   notes: z.array(note),
   instances: z.array(instanceOutcome),
+  /** Only of the step that curates. */
+  deliveries: z.array(deliveryOutcome).optional(),
+  freshness: freshnessFigures.optional(),
 });
 export type StepRecord = z.infer<typeof stepRecord>;
 
@@ -110,18 +137,34 @@ export interface AppRunId extends RunId {
 }
 
 /** Steps in the order in which an app passes them; a repeated step stays in its place. */
-const STEP_ORDER: readonly StepRecord['step'][] = ['ensure', 'list', 'land', 'replace'];
+const STEP_ORDER: readonly StepRecord['step'][] = ['ensure', 'list', 'land', 'curate', 'replace'];
 
-/** Writes a step's record; keys sort by step, then by time, so the last record tells how far the app came. */
+/** Records of one step that may tell of the same time, milliseconds apart. */
+const SAME_MOMENT = 100;
+
+/**
+ * Writes a step's record; keys sort by step, then by time, so the last record tells how far the app came. A record of
+ * the same millisecond keeps its key, and this one gets the next.
+ * Fails with WriteConflictError when there are too many of them.
+ */
 export async function writeStepRecord(
   store: ObjectStore,
   run: AppRunId,
   now: number,
   record: StepRecord,
 ): Promise<void> {
-  const time = new Date(now).toISOString().replace(/[:.]/g, '-');
-  const part = `${STEP_ORDER.indexOf(record.step)}-${record.step}-${time}`;
-  await store.writeText(outcomesKey(run.account.name, run.execution, run.appId, part), jsonText(record));
+  const keyAt = (at: number): string => {
+    const time = new Date(at).toISOString().replace(/[:.]/g, '-');
+    const part = `${STEP_ORDER.indexOf(record.step)}-${record.step}-${time}`;
+    return outcomesKey(run.account.name, run.execution, run.appId, part);
+  };
+  for (let at = now; at < now + SAME_MOMENT; at += 1) {
+    if (await store.writeText(keyAt(at), jsonText(record), { ifAbsent: true })) return;
+  }
+  throw new WriteConflictError(
+    `The step ${record.step} of app ${run.appId} has ${SAME_MOMENT} records of one moment: look for executions of the same name.`,
+    { details: { appId: run.appId, step: record.step } },
+  );
 }
 
 export async function writeRunApps(store: ObjectStore, run: RunId, apps: RunApps): Promise<void> {

@@ -6,8 +6,10 @@ import { mapBounded } from '../runtime/bounded.ts';
 import type { Log } from '../runtime/log.ts';
 import type { MetricSink } from '../runtime/metrics.ts';
 import type { RunOutcome } from './contracts.ts';
+import { addFigures, type FreshnessFigures } from './freshness.ts';
 import { runMetrics } from './run-metrics.ts';
 import {
+  type DeliveryOutcome,
   type InstanceOutcome,
   type OutcomeName,
   type OutcomeNote,
@@ -20,8 +22,11 @@ import {
 /** Objects read at once; a run of 1,000 apps writes a few thousand small ones. */
 const READS_IN_FLIGHT = 16;
 
-/** Phases after which nothing remains to be done for an app in this run. */
-const END_PHASES: ReadonlySet<string> = new Set(['nothing-new', 'landed', 'replaced', 'stopped']);
+/**
+ * Phases after which nothing remains to be done for an app in this run; `nothing-new` and `landed` were ends of the
+ * release before curation, whose runs may still be going on.
+ */
+const END_PHASES: ReadonlySet<string> = new Set(['nothing-new', 'landed', 'curated', 'replaced', 'stopped']);
 
 const appFailure = z.object({ appId: z.string(), error: z.string() });
 
@@ -31,6 +36,11 @@ interface ReportSummary {
   expired: number;
   failed: number;
   bytes: number;
+  /** Deliveries that became curated, or could not be. */
+  curated: number;
+  curationFailed: number;
+  /** Dates of which a delivery became the owner. */
+  datesWritten: number;
   outcomes: OutcomeName[];
 }
 
@@ -50,20 +60,29 @@ export interface SummarizeDeps {
 }
 
 function newReportSummary(): ReportSummary {
-  return { landed: 0, pending: 0, expired: 0, failed: 0, bytes: 0, outcomes: [] };
+  return {
+    ...{ landed: 0, pending: 0, expired: 0, failed: 0, bytes: 0 },
+    ...{ curated: 0, curationFailed: 0, datesWritten: 0, outcomes: [] },
+  };
 }
 
 /** A repeated step may tell of the same instance twice: the later word counts. */
-function latestInstances(records: readonly StepRecord[]): readonly InstanceOutcome[] {
-  const latest = new Map<string, InstanceOutcome>();
-  for (const { instances } of records) for (const entry of instances) latest.set(entry.instanceId, entry);
-  return [...latest.values()];
+function latest<Outcome extends InstanceOutcome | DeliveryOutcome>(
+  outcomes: readonly Outcome[],
+): readonly Outcome[] {
+  return [...new Map(outcomes.map((entry) => [entry.instanceId, entry])).values()];
 }
 
 /** Notes of a step that was repeated (after a wait, or a crash) are told once. */
 function distinctNotes(records: readonly StepRecord[]): readonly OutcomeNote[] {
   const notes = records.flatMap((entry) => entry.notes);
   return [...new Map(notes.map((entry) => [JSON.stringify(entry), entry])).values()];
+}
+
+/** A step that is stopped does not keep what has landed from being curated, so it need not be the last one. */
+function wasStopped(records: readonly StepRecord[]): boolean {
+  const lastOfStep = new Map(records.map(({ step, phase }) => [step, phase]));
+  return [...lastOfStep.values()].includes('stopped');
 }
 
 function summarizeApp(appId: string, records: readonly StepRecord[], error: string | undefined): AppSummary {
@@ -73,16 +92,21 @@ function summarizeApp(appId: string, records: readonly StepRecord[], error: stri
     reports[slug] ??= newReportSummary();
     return reports[slug];
   };
-  for (const entry of latestInstances(records)) {
+  for (const entry of latest(records.flatMap(({ instances }) => instances))) {
     const report = reportOf(entry.report);
     report[entry.outcome] += 1;
     report.bytes += entry.bytes;
+  }
+  for (const entry of latest(records.flatMap(({ deliveries = [] }) => deliveries))) {
+    const report = reportOf(entry.report);
+    report[entry.outcome === 'curated' ? 'curated' : 'curationFailed'] += 1;
+    report.datesWritten += entry.written;
   }
   for (const { report, outcome } of notes) if (report !== undefined) reportOf(report).outcomes.push(outcome);
   // Records are in the order of the steps: only the last one tells whether the work on the app came to its end.
   const last = records.at(-1)?.phase ?? 'no record';
   if (error === undefined && END_PHASES.has(last)) {
-    return { appId, state: last === 'stopped' ? 'stopped' : 'synced', notes, reports };
+    return { appId, state: wasStopped(records) ? 'stopped' : 'synced', notes, reports };
   }
   return {
     appId,
@@ -114,8 +138,8 @@ async function readRun(
   };
 }
 
-function totalsOf(apps: readonly AppSummary[]): RunOutcome['instances'] & { bytes: number } {
-  const totals = { landed: 0, pending: 0, expired: 0, failed: 0, bytes: 0 };
+function totalsOf(apps: readonly AppSummary[]): Omit<ReportSummary, 'outcomes'> {
+  const { outcomes: _, ...totals } = newReportSummary();
   for (const app of apps) {
     for (const report of Object.values(app.reports)) {
       totals.landed += report.landed;
@@ -123,9 +147,17 @@ function totalsOf(apps: readonly AppSummary[]): RunOutcome['instances'] & { byte
       totals.expired += report.expired;
       totals.failed += report.failed;
       totals.bytes += report.bytes;
+      totals.curated += report.curated;
+      totals.curationFailed += report.curationFailed;
+      totals.datesWritten += report.datesWritten;
     }
   }
   return totals;
+}
+
+/** The figures of an app after its last curation of the run. */
+function lastFigures(records: readonly StepRecord[]): readonly FreshnessFigures[] {
+  return records.flatMap(({ freshness = [] }) => freshness).slice(-1);
 }
 
 function countOutcomes(notes: readonly OutcomeNote[]): Record<string, number> {
@@ -156,12 +188,18 @@ export async function summarizeRun(deps: SummarizeDeps, run: RunId): Promise<Run
   const apps = listed.appIds.map((appId) =>
     summarizeApp(appId, recordsOf.get(appId) ?? [], failures.get(appId)),
   );
-  const { bytes, ...instances } = totalsOf(apps);
+  const { landed, pending, expired, failed, bytes, ...totals } = totalsOf(apps);
   const budgets = [listed, ...records].flatMap((entry) => entry.lowestBudget ?? []);
   const outcome: RunOutcome = {
     apps: apps.length,
-    instances,
+    instances: { landed, pending, expired, failed },
     bytes,
+    curation: {
+      deliveries: totals.curated,
+      dates: totals.datesWritten,
+      failed: totals.curationFailed,
+    },
+    freshness: addFigures([...recordsOf.values()].flatMap(lastFigures)),
     calls: [listed, ...records].reduce((sum, entry) => sum + entry.calls, 0),
     lowestBudget: budgets.length === 0 ? null : Math.min(...budgets),
     outcomes: countOutcomes([...listed.notes, ...apps.flatMap((app) => app.notes)]),

@@ -1,3 +1,4 @@
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { accessType, day, granularity } from '../analytics/contracts.ts';
 import {
@@ -54,6 +55,30 @@ export function buildManifest(
     outcome,
     segments: [...segments].sort((a, b) => (a.key < b.key ? -1 : 1)),
   };
+}
+
+const APP_PREFIX = /^ledger\/app_id=([^/]+)\/$/;
+
+/** Every app that has a manifest, in the order of the keys. */
+export async function ledgerApps({ client, bucket }: ObjectStore): Promise<readonly string[]> {
+  const appIds: string[] = [];
+  let token: string | undefined;
+  do {
+    const page = await client.send(
+      new ListObjectsV2Command({
+        Bucket: bucket,
+        Prefix: 'ledger/',
+        Delimiter: '/',
+        ...(token === undefined ? {} : { ContinuationToken: token }),
+      }),
+    );
+    for (const { Prefix = '' } of page.CommonPrefixes ?? []) {
+      const appId = APP_PREFIX.exec(Prefix)?.[1];
+      if (appId !== undefined) appIds.push(decodeURIComponent(appId));
+    }
+    token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+  } while (token !== undefined);
+  return appIds;
 }
 
 /** Every instance of the app with a manifest, from `sinceProcessingDate` on (two LISTs for 35 days of 30 reports). */

@@ -21,6 +21,7 @@ export interface StoredObject<Value> {
 
 export interface ObjectFacts {
   readonly bytes: number;
+  readonly etag: string;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -40,7 +41,7 @@ export interface ObjectStore {
    * WriteConflictError when S3 answers every attempt of a conditional write with 409.
    */
   writeText(key: string, text: string, condition?: WriteCondition): Promise<boolean>;
-  /** Size and user metadata, or undefined when there is none. */
+  /** Size, ETag and user metadata, or undefined when there is none. */
   facts(key: string): Promise<ObjectFacts | undefined>;
   /** Keys under a prefix in UTF-8 order, all pages. */
   list(prefix: string, startAfter?: string): Promise<readonly string[]>;
@@ -71,13 +72,17 @@ function isMissing(error: unknown): boolean {
   );
 }
 
-function preconditionHeaders(condition: WriteCondition | undefined): { IfNoneMatch?: '*'; IfMatch?: string } {
+/** The headers of a condition, as fields of PutObject. */
+export function preconditionHeaders(condition: WriteCondition | undefined): {
+  IfNoneMatch?: '*';
+  IfMatch?: string;
+} {
   if (condition === undefined) return {};
   return 'ifAbsent' in condition ? { IfNoneMatch: '*' } : { IfMatch: condition.ifMatch };
 }
 
 /** An object that was to be replaced and is gone counts as changed, like one that differs. */
-function meansNotWritten(error: unknown, condition: WriteCondition | undefined): boolean {
+export function meansNotWritten(error: unknown, condition: WriteCondition | undefined): boolean {
   return isConditionFailed(error) || (condition !== undefined && 'ifMatch' in condition && isMissing(error));
 }
 
@@ -158,7 +163,13 @@ export function objectStore(client: S3Client, bucket: string): ObjectStore {
       const answer = await undefinedIfMissing(
         client.send(new HeadObjectCommand({ Bucket: bucket, Key: key })),
       );
-      return answer && { bytes: answer.ContentLength ?? 0, metadata: answer.Metadata ?? {} };
+      return (
+        answer && {
+          bytes: answer.ContentLength ?? 0,
+          etag: answer.ETag ?? '',
+          metadata: answer.Metadata ?? {},
+        }
+      );
     },
 
     async list(prefix, startAfter) {

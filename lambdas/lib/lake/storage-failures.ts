@@ -43,3 +43,16 @@ export function writeFailure(key: string, error: unknown): unknown {
     },
   );
 }
+
+/**
+ * The error of work that reads from S3 and writes to it, as the flows see it: what passes by itself, a body that
+ * broke off on its way among it, is `StorageUnavailableError`, everything else stays what it is.
+ */
+export function transferFailure(what: string, error: unknown): unknown {
+  const fault = passingFault(error);
+  if (fault === undefined) return error;
+  return new StorageUnavailableError(`S3 failed on ${what} (${fault}): the work is repeated.`, {
+    details: { what, fault },
+    cause: error,
+  });
+}

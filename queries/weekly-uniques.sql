@@ -1,0 +1,58 @@
+-- How many different devices and people did each app reach in a week?
+--
+-- Meaning: One row per week, app and metric, from the reports that Apple makes for whole weeks. The true figure lies
+--   between the two bounds: rows are per device, territory and so on, and one person may stand in several.
+--
+-- Columns:
+--   - week: the Monday on which it began.
+--   - app_id: Apple id of the app.
+--   - metric: what is counted.
+--   - at_least: the most that any one row counts.
+--   - at_most: the events behind them, because nobody is counted without one; for paying users the purchases.
+--   - rows_delivered: rows of the report behind the figure.
+--
+-- Caveats:
+--   - Uniques are not summed, neither over rows nor over days: a week is not the sum of its days.
+--   - Rows of fewer than five may be left out by Apple, so at_most is of what was delivered.
+--   - Devices that are active, install, delete or crash are opt-in only: of people who share their data.
+--   - Standard reports only; Weekly reports are complete when they appear, the last one some days after its week.
+--
+-- Parameters:
+--   - from (DATE, default 2024-01-01): first Date of the answer.
+--   - to (DATE, default 2099-12-31): last Date of the answer.
+--   - app (VARCHAR, default %): Apple id of one app, or % for all.
+
+WITH facts AS (
+  SELECT "date", app_id,
+    CASE WHEN lower(event) = 'impression' THEN 'unique impressions' ELSE 'unique page views' END AS metric,
+    unique_counts AS uniques, counts AS events
+  FROM app_store_discovery_and_engagement_standard_weekly
+  WHERE lower(event) IN ('impression', 'page view')
+  UNION ALL
+  SELECT "date", app_id, 'active devices', unique_devices, sessions
+  FROM app_sessions_standard_weekly
+  UNION ALL
+  SELECT "date", app_id,
+    CASE WHEN lower(event) = 'install' THEN 'installing devices' ELSE 'deleting devices' END, unique_devices, counts
+  FROM app_store_installation_and_deletion_standard_weekly
+  WHERE lower(event) IN ('install', 'delete')
+  UNION ALL
+  SELECT "date", app_id, 'crashed devices', unique_devices, crashes
+  FROM app_crashes_weekly
+  UNION ALL
+  SELECT "date", app_id, 'paying users', paying_users, purchases
+  FROM app_store_purchases_standard_weekly
+  WHERE purchases > 0
+)
+SELECT
+  "date" AS week,
+  app_id,
+  metric,
+  MAX(uniques) AS at_least,
+  CAST(SUM(events) AS BIGINT) AS at_most,
+  COUNT(*) AS rows_delivered
+FROM facts
+WHERE "date" BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)
+  AND app_id LIKE CAST(? AS VARCHAR)
+GROUP BY "date", app_id, metric
+ORDER BY "date", app_id, metric

@@ -1,0 +1,43 @@
+import { parameterValues } from '../../local/queries/parameters.ts';
+import type { ShippedQuery } from '../../local/queries/query-files.ts';
+import { type Answer, differences } from './answers.ts';
+import type { SavedQuery } from './glue-tables.ts';
+import { refusalAsProblem } from './table-checks.ts';
+import type { TrinoClient } from './trino-client.ts';
+
+/**
+ * How Trino's answer to a shipped query, its parameters at their defaults, differs from `expected`, row by row in
+ * the statement's own order. No rows at all are a problem, and so is a refusal.
+ */
+export async function queryProblems(
+  trino: TrinoClient,
+  query: ShippedQuery,
+  expected: Answer,
+): Promise<string[]> {
+  const problems: string[] = [];
+  const values = parameterValues(query, query.header.parameters.length, []);
+  const answer = await refusalAsProblem(problems, () => trino.run(query.sql, values));
+  if (answer === undefined) return problems;
+  if (answer.rows.length === 0) problems.push('Trino answers no rows');
+  return [...problems, ...differences(expected, answer)];
+}
+
+/** Where the saved queries of the template are not the shipped files, which are the ones that run here. */
+export function savedQueryProblems(
+  shipped: readonly Pick<ShippedQuery, 'name' | 'sql'>[],
+  saved: readonly SavedQuery[],
+  database: string,
+): string[] {
+  const byName = new Map(saved.map((query) => [query.name, query]));
+  const names = new Set(shipped.map(({ name }) => name));
+  return [
+    ...shipped.flatMap(({ name, sql }) => {
+      const found = byName.get(name);
+      if (found === undefined) return [`queries/${name}.sql is not saved`];
+      return found.sql === sql && found.database === database
+        ? []
+        : [`saved query ${name} is not queries/${name}.sql over ${database}`];
+    }),
+    ...saved.filter(({ name }) => !names.has(name)).map(({ name }) => `saved query ${name} has no file`),
+  ];
+}
