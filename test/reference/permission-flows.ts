@@ -17,6 +17,18 @@ const LARGE_SEGMENT_BYTES = 9 * 1024 * 1024;
 const SHOWN_DIFFERENCES = 2;
 const SHOWN_CHARACTERS = 120;
 
+/** What two runs of a flow must leave alike. */
+const COMPARED_PREFIXES = [
+  'raw/',
+  'ledger/',
+  'superseded/',
+  'quarantine/',
+  'requests/',
+  'curated/',
+  'deliveries/',
+  'freshness/',
+];
+
 /** The configuration of the account that the flows run for. */
 export const FLOW_ACCOUNT: ProductAccount = {
   reports: [REPORT],
@@ -170,6 +182,17 @@ export const FLOWS: readonly Flow[] = [
     },
   },
   {
+    name: 'freshness lost and made again from the deliveries',
+    scenario: appWith(2.2),
+    async run(world, note) {
+      await noteRun('first', world.sync('first'), note);
+      for (const lost of await objectKeys(world.lakeDirectory, 'freshness/')) {
+        rmSync(join(world.lakeDirectory, 'analytics', lost));
+      }
+      await noteRun('next', world.sync('next'), note);
+    },
+  },
+  {
     name: 'curated Dates lost and rebuilt',
     scenario: appWith(2.2),
     async run(world, note) {
@@ -268,16 +291,7 @@ export async function runFlow(
     const changes = world.apple.calls.api.filter(({ method }) => method !== 'GET');
     note('requests to Apple that change something', changes.map(({ method }) => method).join(' '));
     note('unfinished uploads', String(uploads.count()));
-    const prefixes = [
-      'raw/',
-      'ledger/',
-      'superseded/',
-      'quarantine/',
-      'requests/',
-      'curated/',
-      'deliveries/',
-    ];
-    for (const [key, sum] of Object.entries(await objectSums(world.lakeDirectory, ...prefixes)))
+    for (const [key, sum] of Object.entries(await objectSums(world.lakeDirectory, ...COMPARED_PREFIXES)))
       note(key, sum);
     await noteFailures(world.lakeDirectory, note);
     await noteSummaries(world.lakeDirectory, note);

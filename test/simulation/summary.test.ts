@@ -23,6 +23,33 @@ describe('the summary of a run', () => {
     expect(again.failedApps).toBe(1);
   });
 
+  it.each(['landed', 'stopped'])(
+    'counts an app whose curation left no record as failed, whatever came before (%s)',
+    async (phase) => {
+      const world = await startWorld();
+      outcomeOf(await world.startExecution('first'));
+      const records = await recordsOf(world, 'first');
+      const landing = records.find(({ step }) => step === 'land');
+      expect(landing).toMatchObject({ phase: 'landed' });
+      const run = 'runs/main/without-curation';
+      await world.lake.writeText(
+        `${run}/apps.json`,
+        jsonText({ appIds: [landing?.appId], calls: 0, lowestBudget: null, notes: [] }),
+      );
+      await world.lake.writeText(
+        `${run}/outcomes/${landing?.appId}/2-land.json`,
+        jsonText({ ...landing, phase }),
+      );
+
+      const summary = (await world.callFunction('SummarizeRun', {
+        account: world.account,
+        execution: 'without-curation',
+      })) as RunOutcome;
+
+      expect(summary).toMatchObject({ apps: 1, failedApps: 1 });
+    },
+  );
+
   it('counts an app that left no record at all as failed', async () => {
     const world = await startWorld();
     outcomeOf(await world.startExecution('first'));

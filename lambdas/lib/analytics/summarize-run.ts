@@ -22,11 +22,8 @@ import {
 /** Objects read at once; a run of 1,000 apps writes a few thousand small ones. */
 const READS_IN_FLIGHT = 16;
 
-/**
- * Phases after which nothing remains to be done for an app in this run; `nothing-new` and `landed` were ends of the
- * release before curation, whose runs may still be going on.
- */
-const END_PHASES: ReadonlySet<string> = new Set(['nothing-new', 'landed', 'curated', 'replaced', 'stopped']);
+/** Ends of the last two steps, after which nothing remains to be done for an app; every app comes to `curate`. */
+const ENDS: ReadonlySet<string> = new Set(['curate curated', 'replace replaced', 'replace stopped']);
 
 const appFailure = z.object({ appId: z.string(), error: z.string() });
 
@@ -104,8 +101,9 @@ function summarizeApp(appId: string, records: readonly StepRecord[], error: stri
   }
   for (const { report, outcome } of notes) if (report !== undefined) reportOf(report).outcomes.push(outcome);
   // Records are in the order of the steps: only the last one tells whether the work on the app came to its end.
-  const last = records.at(-1)?.phase ?? 'no record';
-  if (error === undefined && END_PHASES.has(last)) {
+  const record = records.at(-1);
+  const last = record === undefined ? 'no record' : `${record.step} ${record.phase ?? 'failed'}`;
+  if (error === undefined && ENDS.has(last)) {
     return { appId, state: wasStopped(records) ? 'stopped' : 'synced', notes, reports };
   }
   return {
