@@ -35,6 +35,7 @@ import { s3RequestHandler } from '../../local/s3/request-handler.ts';
 import { createS3Service } from '../../local/s3/service.ts';
 import { standInTransport } from './in-process-transport.ts';
 import { InvocationTime } from './invocation-time.ts';
+import { promptRetries } from './prompt-retries.ts';
 
 /** Origins as Apple's, so that in-process tests pass the same host rules as production. */
 const API_ORIGIN = 'https://api.appstoreconnect.apple.com';
@@ -146,6 +147,7 @@ export class InProcessWorld {
         requestChecksumCalculation: 'WHEN_REQUIRED',
         responseChecksumValidation: 'WHEN_REQUIRED',
         maxAttempts,
+        retryStrategy: promptRetries(maxAttempts),
         logger: SILENT,
         requestHandler: s3RequestHandler(withoutDate(handle)),
       });

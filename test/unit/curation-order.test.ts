@@ -50,6 +50,14 @@ describe('the files of a delivery', () => {
     );
   });
 
+  it('are sorted by every dimension, NULL first, also where a column has one value only', async () => {
+    const rows = ['2026-01-31', '', '2026-01-31', ''].map((downloaded) => thing({ downloaded }));
+    const one = await curate([things(...rows)]);
+    const days = await query(one, 'SELECT download_date AS day FROM read_parquet(files)');
+    expect(days.map(({ day }) => day)).toEqual([null, null, '2026-01-31', '2026-01-31']);
+    expect(await filesOf(await curate([things(...rows.toReversed())]))).toEqual(await filesOf(one));
+  });
+
   it('are other bytes for other rows', async () => {
     const one = await filesOf(await curate([things(thing(), thing({ counts: '2' }))]));
     const other = await filesOf(await curate([things(thing(), thing({ counts: '3' }))]));
@@ -80,7 +88,7 @@ describe('a Date with more rows than are held at once', () => {
     Array.from({ length: count }, (_, index) => (index * step) % count);
   const big = (numbers: readonly number[]) =>
     numbers.reduce((text, number) => {
-      const name = `name ${number % 1_000}`;
+      const name = `name ${number % 1_000}${number % 3 === 0 ? '\u0001' : ''}`;
       const row = thing({ name, id: `${number % 7}`, counts: `${number}`, proceeds: `${number / 100}` });
       return `${text}${row.join('\t')}\n`;
     }, things());

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { curate, query, TABLE, thing, things } from './curation-harness.ts';
+import { curate, lines, query, TABLE, thing, things } from './curation-harness.ts';
 
 const LONG = 'a name of Apple that is longer than sixteen bytes, and differs only at its end: ';
 
@@ -26,6 +26,18 @@ describe('a curated file', () => {
     expect(of('is_final')).toMatchObject({ least: 'true', most: 'true', nulls: 0 });
     expect(of('extra, key_value, key')).toMatchObject({ nulls: 3 });
     expect(statistics).toHaveLength(TABLE.columns.length + 7);
+  });
+
+  it('has the bounds of all keys and of all values in the statistics of unknown columns', async () => {
+    const text = lines(['Date', 'Zone', 'Area'], ['2026-11-01', 'b', 'z'], ['2026-11-01', 'c', 'a']);
+    const statistics = await query(
+      await curate([text]),
+      "SELECT stats_min_value AS least, stats_max_value AS most FROM parquet_metadata(files) WHERE path_in_schema LIKE 'extra%'",
+    );
+    expect(statistics).toEqual([
+      { least: 'Area', most: 'Zone' },
+      { least: 'a', most: 'z' },
+    ]);
   });
 
   it('is found by its statistics, in the order of bytes', async () => {

@@ -79,6 +79,20 @@ describe('rows that are kept on the disk', () => {
     file.close();
   });
 
+  it('leave the memory at once when a row is long', async () => {
+    const path = join(await workDirectory(), 'rows');
+    const file = new SpillFile(path);
+    const rows = file.rows();
+    rows.add(3, 1, Buffer.alloc(100_000, 'x'), 0, 100_000);
+    expect(statSync(path).size).toBeGreaterThan(0);
+    rows.add(3, 2, Buffer.from('short'), 0, 5);
+    expect(rowsOf(rows.blocks()).map(([segment, line, text]) => [segment, line, text.length])).toEqual([
+      [3, 1, 100_000],
+      [3, 2, 5],
+    ]);
+    file.close();
+  });
+
   it('stay in memory when they are few', async () => {
     const path = join(await workDirectory(), 'rows');
     const file = new SpillFile(path);

@@ -88,6 +88,13 @@ describe('the values of a curated file', () => {
     ]);
   });
 
+  it('stay apart where their hashes (FNV-1a, 32 bits) are equal', async () => {
+    const names = ['costarring', 'declinate', 'liquid', 'macallums'];
+    const curated = await curate([things(...names.map((name) => thing({ name })))]);
+    const rows = await query(curated, 'SELECT name FROM read_parquet(files)');
+    expect(rows.map(({ name }) => name)).toEqual(names);
+  });
+
   it('take only the lower-case word for a missing text', async () => {
     const names = ['null', 'NULL', 'nullify'];
     const curated = await curate([things(...names.map((name) => thing({ name })))]);
@@ -200,6 +207,15 @@ describe('a Date of a delivery', () => {
       { date: '2026-11-01', rows: 2, sums: { counts: 993, proceeds_in_usd: 0.3 } },
       { date: '2026-11-02', rows: 1, sums: { counts: 0, proceeds_in_usd: 0 } },
     ]);
+  });
+
+  it('has whole numbers added up exactly, whatever their sum reaches on the way', async () => {
+    const large = Array.from({ length: 12 }, (_, row) => 999_999_999_999_999 - 2 * row);
+    const rows = [...large, ...large.map((value) => 1 - value)].map((counts) =>
+      thing({ counts: `${counts}` }),
+    );
+    const { dates } = await curate([things(...rows)]);
+    expect(dates[0]?.sums.counts).toBe(12);
   });
 
   const newest = things(

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { WriteConflictError } from '../errors.ts';
 import { outcomesKey, planKey as planKeyOf, runAppsKey } from '../lake/keys.ts';
 import { jsonText, type ObjectStore } from '../lake/object-store.ts';
 import { accessType, day, granularity } from './contracts.ts';
@@ -139,13 +138,13 @@ export interface AppRunId extends RunId {
 /** Steps in the order in which an app passes them; a repeated step stays in its place. */
 const STEP_ORDER: readonly StepRecord['step'][] = ['ensure', 'list', 'land', 'curate', 'replace'];
 
-/** Records of one step that may tell of the same time, milliseconds apart. */
-const SAME_MOMENT = 100;
+/** Time of the newest record that this process has written, milliseconds since 1970. */
+let newestRecordAt = 0;
 
 /**
- * Writes a step's record; keys sort by step, then by time, so the last record tells how far the app came. A record of
- * the same millisecond keeps its key, and this one gets the next.
- * Fails with WriteConflictError when there are too many of them.
+ * Writes a step's record; keys sort by step, then by time, so the last record tells how far the app came. No two
+ * records of a process have the same time, so that none overwrites another, and a write that the SDK repeats has the
+ * same key.
  */
 export async function writeStepRecord(
   store: ObjectStore,
@@ -153,18 +152,10 @@ export async function writeStepRecord(
   now: number,
   record: StepRecord,
 ): Promise<void> {
-  const keyAt = (at: number): string => {
-    const time = new Date(at).toISOString().replace(/[:.]/g, '-');
-    const part = `${STEP_ORDER.indexOf(record.step)}-${record.step}-${time}`;
-    return outcomesKey(run.account.name, run.execution, run.appId, part);
-  };
-  for (let at = now; at < now + SAME_MOMENT; at += 1) {
-    if (await store.writeText(keyAt(at), jsonText(record), { ifAbsent: true })) return;
-  }
-  throw new WriteConflictError(
-    `The step ${record.step} of app ${run.appId} has ${SAME_MOMENT} records of one moment: look for executions of the same name.`,
-    { details: { appId: run.appId, step: record.step } },
-  );
+  newestRecordAt = Math.max(now, newestRecordAt + 1);
+  const time = new Date(newestRecordAt).toISOString().replace(/[:.]/g, '-');
+  const part = `${STEP_ORDER.indexOf(record.step)}-${record.step}-${time}`;
+  await store.writeText(outcomesKey(run.account.name, run.execution, run.appId, part), jsonText(record));
 }
 
 export async function writeRunApps(store: ObjectStore, run: RunId, apps: RunApps): Promise<void> {

@@ -31,7 +31,7 @@ export function daysOf(text: string): number | undefined {
 
 function wholeNumber(text: string): ColumnValue {
   if (!WHOLE_NUMBER.test(text)) return undefined;
-  if (text.length <= SAFE_CHARACTERS) return Number(text) + 0;
+  if (text.length <= SAFE_CHARACTERS) return Number(text);
   const value = BigInt(text);
   return value < LEAST_BIGINT || value > MOST_BIGINT ? undefined : value;
 }

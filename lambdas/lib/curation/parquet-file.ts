@@ -81,11 +81,9 @@ function writeRun(writer: ByteWriter, value: number, count: number): void {
   writer.appendUint8(value);
 }
 
+/** One bit a row; those behind the last row do not count. */
 function booleanPage(value: boolean, rows: number): Uint8Array {
-  const page = new Uint8Array(Math.ceil(rows / 8)).fill(value ? 255 : 0);
-  const last = rows % 8;
-  if (value && last > 0) page[page.length - 1] = (1 << last) - 1;
-  return page;
+  return new Uint8Array(Math.ceil(rows / 8)).fill(value ? 255 : 0);
 }
 
 /**

@@ -137,7 +137,7 @@ export async function readLines(source: SegmentSource, consumer: LineConsumer): 
   } catch (error) {
     if (isInflateError(error)) throw damaged(source.key, `is no whole gzip file (${error.message})`, error);
     // Where bytes follow that are no further member, Node ends the gzip and breaks the source off.
-    if (!isInflated || received <= gunzip.bytesWritten) throw error;
+    if (!isInflated) throw error;
   }
   if (received > gunzip.bytesWritten) {
     throw damaged(source.key, `has ${received - gunzip.bytesWritten} or more bytes behind its gzip data`);
