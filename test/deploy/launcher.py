@@ -17,6 +17,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 import ministack.core.lambda_runtime as lambda_runtime
+import ministack.services.athena as athena
 import ministack.services.lambda_svc as lambda_service
 import ministack.services.stepfunctions as step_functions
 from ministack import app
@@ -239,6 +240,31 @@ def reference_secrets_by_arn():
 
     handlers = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
     handlers.update({"create": create, "update": update, "delete": delete})
+
+
+@repair(
+    "a saved query of Athena is a resource of CloudFormation",
+    athena._create_named_query,
+    'return json_response({"NamedQueryId": query_id})',
+)
+def provision_saved_queries():
+    resource_type = "AWS::Athena::NamedQuery"
+    assert resource_type not in provisioners._RESOURCE_HANDLERS
+
+    def create(logical_id, properties, stack_name):
+        query = {**properties, "Name": properties.get("Name", logical_id)}
+        answer = provisioners._glue_call(athena._create_named_query, query, resource_type, "create")
+        return answer["NamedQueryId"], answer
+
+    def replace(query_id, old_properties, new_properties, stack_name):
+        created = create(query_id, new_properties, stack_name)
+        delete(query_id, old_properties)
+        return created
+
+    def delete(query_id, properties):
+        athena._delete_named_query({"NamedQueryId": query_id})
+
+    provisioners._RESOURCE_HANDLERS[resource_type] = {"create": create, "update": replace, "delete": delete}
 
 
 def main():

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CuratedHead } from '../lake/curated.ts';
 import { curationMemoryKey } from '../lake/keys.ts';
 import type { ObjectStore } from '../lake/object-store.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { PayloadContractError } from '../errors.ts';
 import { readDelivery } from '../lake/deliveries.ts';
 import { freshnessKey } from '../lake/keys.ts';

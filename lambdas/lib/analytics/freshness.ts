@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DeliveredDate } from '../lake/deliveries.ts';
 import type { InstanceIdentity } from '../lake/keys.ts';
 import { addDays } from '../runtime/clock.ts';

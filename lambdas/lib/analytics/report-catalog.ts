@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import catalogFile from '../../../catalog/reports.json' with { type: 'json' };
 import { day, granularity } from './contracts.ts';
 
@@ -59,16 +59,19 @@ const catalog = z.object({
 });
 type CatalogFile = z.infer<typeof catalog>;
 
+/** What a report says of itself when a column set says the rest; sets are parsed once, not with each report. */
+const reportWithColumnSet = report.omit({ columns: true, templateOnly: true });
+
 /** One entry of the file with its column set filled in. */
 function reportOf(
   { columnSet, ...entry }: CatalogFile['reports'][number],
   columnSets: CatalogFile['columnSets'],
 ): CatalogReport {
+  const parsed = (columnSet === undefined ? report : reportWithColumnSet).safeParse(entry);
+  if (!parsed.success) throw new Error(`report ${entry.name}: ${z.prettifyError(parsed.error)}`);
   const shared = columnSet === undefined ? {} : columnSets[columnSet];
   if (shared === undefined) throw new Error(`report ${entry.name}: there is no column set ${columnSet}`);
-  const parsed = report.safeParse({ ...entry, ...shared });
-  if (parsed.success) return parsed.data;
-  throw new Error(`report ${entry.name}: ${z.prettifyError(parsed.error)}`);
+  return { ...parsed.data, ...shared } as CatalogReport;
 }
 
 function repeatedIn(values: readonly string[]): string | undefined {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { WriteConflictError } from '../errors.ts';
 import { requestStateKey } from '../lake/keys.ts';
 import { jsonText, type ObjectStore } from '../lake/object-store.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { outcomesKey, planKey as planKeyOf, runAppsKey } from '../lake/keys.ts';
 import { jsonText, type ObjectStore } from '../lake/object-store.ts';
 import { accessType, day, granularity } from './contracts.ts';

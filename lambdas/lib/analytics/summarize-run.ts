@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { PayloadContractError } from '../errors.ts';
 import { failuresPrefix, runAppsKey, runPrefix, summaryKey } from '../lake/keys.ts';
 import { jsonText, type ObjectStore } from '../lake/object-store.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type AnswerBody, type BodyKind, bodyKind } from './answer-body.ts';
 import { redact, redactValue } from './redact.ts';
 

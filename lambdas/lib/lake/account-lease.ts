@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { WriteConflictError } from '../errors.ts';
 import { leaseKey } from './keys.ts';
 import { jsonText, type ObjectStore, type WriteCondition } from './object-store.ts';

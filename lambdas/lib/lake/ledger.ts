@@ -1,5 +1,5 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
-import { z } from 'zod';
+import * as z from 'zod';
 import { accessType, day, granularity } from '../analytics/contracts.ts';
 import {
   type InstanceIdentity,

@@ -8,7 +8,7 @@ import {
   type S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
-import { z } from 'zod';
+import * as z from 'zod';
 import { PayloadContractError, WriteConflictError } from '../errors.ts';
 
 /** Precondition of a write: only if nothing is there, or only if what is there is what was read. */

@@ -1,5 +1,5 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FlowDeps, KeyRole } from '../analytics/app-step.ts';
 import { workerShare } from '../analytics/call-rate.ts';
 import type { Account } from '../analytics/contracts.ts';

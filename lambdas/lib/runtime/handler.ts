@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { redact } from '../apple/redact.ts';
 import { PayloadContractError, PipelineError } from '../errors.ts';
 import { type Clock, systemClock } from './clock.ts';
