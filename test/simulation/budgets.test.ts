@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { REPORTS } from '../../lambdas/lib/analytics/report-catalog.ts';
 import type { ExecutionResult } from '../../local/asl/runner.ts';
-import { InProcessWorld } from '../support/in-process-world.ts';
+import { curateNothing, InProcessWorld } from '../support/in-process-world.ts';
 
 /** Counted bounds of one app with 30 reports: transitions and calls are money and time. */
 const THIRTY = REPORTS.filter((report) => report.category !== 'FRAMEWORK_USAGE')
@@ -22,7 +22,7 @@ async function thirtyReports(account = {}): Promise<InProcessWorld> {
     },
     account: { reports: THIRTY, ...account },
     // Calls to Apple are counted here; requests to S3 have a test of their own.
-    curateDelivery: async () => ({ dates: [], unknownColumns: [], missingColumns: [] }),
+    curateDelivery: curateNothing,
   });
   return world;
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { deliveryKey, type InstanceIdentity, manifestKey } from '../../lambdas/lib/lake/keys.ts';
 import { addDays } from '../../lambdas/lib/runtime/clock.ts';
-import { closeWorldsAfterEach, outcomeOf, recordsOf, startWorld } from '../support/bad-input.ts';
+import { closeWorldsAfterEach, outcomeOf, recordsOf, startCuratingWorld } from '../support/bad-input.ts';
 import type { InProcessWorld } from '../support/in-process-world.ts';
 
 closeWorldsAfterEach();
@@ -68,7 +68,7 @@ describe('the requests to S3', () => {
   it('are at most 320 for a day of an app with 30 new instances of 3 Dates each, after weeks of runs', {
     timeout: 240_000,
   }, async () => {
-    const world = await startWorld({
+    const world = await startCuratingWorld({
       startAt: '2026-06-04T12:00:00Z',
       scenario: {
         catalog: THIRTY_ON_FRIDAYS,

@@ -12,7 +12,7 @@ import {
   outcomeOf,
   REPORTS,
   recordsOf,
-  startWorld,
+  startCuratingWorld,
 } from '../support/bad-input.ts';
 import type { InProcessWorld } from '../support/in-process-world.ts';
 
@@ -45,14 +45,14 @@ function isPut(prefix: string): (request: StandInRequest) => boolean {
 
 /** What a world without faults has curated after its first run. */
 async function curatedWithoutFaults(): Promise<Record<string, string>> {
-  const world = await startWorld();
+  const world = await startCuratingWorld();
   expect(outcomeOf(await world.startExecution('first')).curation).toMatchObject({ deliveries: INSTANCES });
   return world.contents(...CURATED);
 }
 
 describe('what an earlier run landed and could not curate', () => {
   it('is curated by the next run, although nothing new has landed', async () => {
-    const world = await startWorld();
+    const world = await startCuratingWorld();
     world.interceptS3 = async (request, next) => (isPut('curated/')(request) ? slowDown : next(request));
     expect((await world.startExecution('first')).status).toBe('FAILED');
     expect(await world.lake.list('ledger/')).toHaveLength(INSTANCES);
@@ -69,7 +69,7 @@ describe('what an earlier run landed and could not curate', () => {
   });
 
   it('is curated once: a further run writes nothing, although its memory is lost', async () => {
-    const world = await startWorld();
+    const world = await startCuratingWorld();
     outcomeOf(await world.startExecution('first'));
     const before = await world.contents(...CURATED);
     for (const key of await world.lake.list('curation/')) await world.lake.writeText(key, 'not JSON');
@@ -89,7 +89,7 @@ describe('what an earlier run landed and could not curate', () => {
   });
 
   it('is curated by three functions at once as by one', async () => {
-    const world = await startWorld();
+    const world = await startCuratingWorld();
     world.interceptS3 = async (request, next) => (isPut('curated/')(request) ? slowDown : next(request));
     await world.startExecution('first');
     world.interceptS3 = (request, next) => next(request);
@@ -108,7 +108,7 @@ describe('what an earlier run landed and could not curate', () => {
   });
 
   it('is curated also where Apple refuses the account by then', async () => {
-    const world = await startWorld();
+    const world = await startCuratingWorld();
     world.interceptS3 = async (request, next) => (isPut('curated/')(request) ? slowDown : next(request));
     await world.startExecution('first');
     world.interceptS3 = (request, next) => next(request);
@@ -125,7 +125,7 @@ describe('what an earlier run landed and could not curate', () => {
 
 describe('a delivery that cannot be curated', () => {
   it('is reported with file and reason, stays under raw/, stops no other, and is tried again by every run', async () => {
-    const world = await startWorld({ scenario: withContent('App Crashes', 'damaged-gzip') });
+    const world = await startCuratingWorld({ scenario: withContent('App Crashes', 'damaged-gzip') });
 
     const outcome = outcomeOf(await world.startExecution('first'));
 
@@ -160,7 +160,7 @@ describe('a delivery that cannot be curated', () => {
       }
       return curateDelivery(delivery);
     };
-    world = await startWorld({ curateDelivery: slow });
+    world = await startCuratingWorld({ curateDelivery: slow });
 
     const result = await world.startExecution('first');
 
@@ -182,7 +182,7 @@ describe('a delivery that cannot be curated', () => {
 describe('the time of an invocation', () => {
   it('that is over again and again ends in the same lake, from cursor to cursor', async () => {
     const expected = await curatedWithoutFaults();
-    const world = await startWorld();
+    const world = await startCuratingWorld();
     world.invocationMilliseconds = 300_000;
     world.beforeCall = async ({ what }) => {
       if (/^(PUT|HEAD) \/analytics\/curated\//.test(what)) await world.takeTime(100_000);
@@ -199,7 +199,7 @@ describe('the time of an invocation', () => {
   });
 
   it('that is over before anything could be done ends too', async () => {
-    const world = await startWorld();
+    const world = await startCuratingWorld();
     world.invocationMilliseconds = 600_000;
     world.beforeCall = async ({ what }) => {
       if (what.startsWith('GET /analytics/curation/')) await world.takeTime(600_000);
@@ -211,7 +211,7 @@ describe('the time of an invocation', () => {
 
 describe('columns', () => {
   it('that the catalog lacks are reported for each run, and kept', async () => {
-    const world = await startWorld({ scenario: withContent('App Downloads Standard', 'new-column') });
+    const world = await startCuratingWorld({ scenario: withContent('App Downloads Standard', 'new-column') });
 
     expect(outcomeOf(await world.startExecution('first')).outcomes).toEqual({ 'columns-unknown': 1 });
     expect(world.metrics.get('ColumnsUnknown')).toBe(1);
@@ -227,7 +227,9 @@ describe('columns', () => {
   });
 
   it('that a file lacks are reported', async () => {
-    const world = await startWorld({ scenario: withContent('App Downloads Standard', 'missing-column') });
+    const world = await startCuratingWorld({
+      scenario: withContent('App Downloads Standard', 'missing-column'),
+    });
 
     expect(outcomeOf(await world.startExecution('first')).outcomes).toEqual({ 'columns-missing': 1 });
     expect(world.metrics.get('ColumnsMissing')).toBe(1);
@@ -236,7 +238,7 @@ describe('columns', () => {
 
   it('of reports that the catalog knows in part are told once per name, over all runs', async () => {
     const report = CATALOG.find(({ templateOnly }) => templateOnly)?.name ?? '';
-    const world = await startWorld({
+    const world = await startCuratingWorld({
       scenario: {
         catalog: [report],
         apps: [{ ...APP, reports: [{ name: report, content: ['new-column'] }] }],
@@ -258,7 +260,7 @@ describe('columns', () => {
 describe('a report that the catalog lacks', () => {
   it('stays under raw/, is reported, and stops no other', async () => {
     const name = 'App Holograms (Beta 2)';
-    const world = await startWorld({
+    const world = await startCuratingWorld({
       scenario: {
         catalog: [...REPORTS, name],
         additionalReports: [{ name, category: 'APP_USAGE', columns: 'Date:date, Counts:count' }],
@@ -283,7 +285,7 @@ describe('a report that the catalog lacks', () => {
 
 describe('S3', () => {
   it('breaks off the body of each raw object of a report once: the step is repeated, and no file is blamed', async () => {
-    const world = await startWorld();
+    const world = await startCuratingWorld();
     const broken = new Set<string>();
     world.interceptS3 = async (request, next) => {
       const answer = await next(request);

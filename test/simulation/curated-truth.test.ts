@@ -2,7 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { REPORT_TABLES, type ReportTable } from '../../lambdas/lib/analytics/report-tables.ts';
 import { USUAL_REPORTS } from '../../local/apple/scenario.ts';
-import { closeWorldsAfterEach, outcomeOf, startWorld } from '../support/bad-input.ts';
+import { closeWorldsAfterEach, outcomeOf, startCuratingWorld } from '../support/bad-input.ts';
 import { type CuratedDateRows, CuratedLake } from '../support/curated-lake.ts';
 import type { InProcessWorld } from '../support/in-process-world.ts';
 
@@ -41,7 +41,7 @@ describe('the curated tables', () => {
   it("equal Apple's own truth for every report, granularity and Date after restatements, a snapshot and corrections", {
     timeout: 240_000,
   }, async () => {
-    const world = await startWorld({
+    const world = await startCuratingWorld({
       startAt: '2026-06-01T12:00:00Z',
       scenario: {
         catalog: EVERY,
@@ -85,7 +85,7 @@ describe('the curated tables', () => {
 
   it('have neither the rows that a later delivery dropped nor the sums of deliveries added up', async () => {
     const report = 'App Sessions Standard';
-    const world = await startWorld({
+    const world = await startCuratingWorld({
       scenario: {
         catalog: [report],
         apps: [

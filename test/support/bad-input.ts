@@ -6,7 +6,7 @@ import { type Manifest, manifest } from '../../lambdas/lib/lake/ledger.ts';
 import type { Fault, FaultRequest } from '../../local/apple/faults/fault-switches.ts';
 import type { Scenario } from '../../local/apple/scenario.ts';
 import type { ExecutionResult } from '../../local/asl/runner.ts';
-import { InProcessWorld, type WorldOptions } from './in-process-world.ts';
+import { curateNothing, InProcessWorld, type WorldOptions } from './in-process-world.ts';
 
 /** A Wednesday, four hours after the day's instances appeared. */
 export const NOON = '2026-06-03T12:00:00Z';
@@ -39,8 +39,8 @@ export function closeWorldsAfterEach(): void {
   });
 }
 
-/** A small world at `NOON`. */
-export async function startWorld(options: BadWorldOptions = {}): Promise<InProcessWorld> {
+/** A small world at `NOON`, with the product's own curation. */
+export async function startCuratingWorld(options: BadWorldOptions = {}): Promise<InProcessWorld> {
   const { scenario, account, ...others } = options;
   const world = await InProcessWorld.create({
     startAt: NOON,
@@ -50,6 +50,11 @@ export async function startWorld(options: BadWorldOptions = {}): Promise<InProce
   });
   worlds.push(world);
   return world;
+}
+
+/** A small world at `NOON` for what happens until bytes have landed: its curation finds no Dates in any file. */
+export function startWorld(options: BadWorldOptions = {}): Promise<InProcessWorld> {
+  return startCuratingWorld({ curateDelivery: curateNothing, ...options });
 }
 
 /** A fault for the calls of one operation. */
