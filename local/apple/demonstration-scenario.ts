@@ -16,6 +16,7 @@ export function demonstrationScenario(): Scenario & { readonly apps: NonNullable
   return {
     seed: 20260603,
     correctionRate: 0.1,
+    snapshotHistoryDays: 45,
     burstLimit: { perMinute: 300 },
     apps: [
       { name: 'Field Notes', rowsPerDate: 60, segments: 3, requests: ongoing },

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
-import { readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { pathWithoutNpx } from './bundler-path.ts';
 
 /** `infra/app.ts` refused its configuration or could not be synthesized; the message is what it wrote. */
 export class SynthesisError extends Error {
@@ -37,10 +39,12 @@ export interface SynthesizeOptions {
 export async function synthesize(options: SynthesizeOptions): Promise<void> {
   const { context } = cdkJson.parse(JSON.parse(await readFile(join(PROJECT_DIRECTORY, 'cdk.json'), 'utf8')));
   await rm(options.directory, { recursive: true, force: true });
+  const toolDirectory = await mkdtemp(join(tmpdir(), 'synthesize-'));
   const child = spawn(process.execPath, [join('infra', 'app.ts')], {
     cwd: PROJECT_DIRECTORY,
     env: {
       ...process.env,
+      PATH: await pathWithoutNpx(toolDirectory, join(PROJECT_DIRECTORY, 'node_modules', '.bin')),
       CDK_OUTDIR: options.directory,
       CDK_CONTEXT_JSON: JSON.stringify({ ...context, ...options.context }),
       // CDK's check of the templates leaves the assembly as it is and takes a third of the time; `cdk synth`,
@@ -55,7 +59,7 @@ export async function synthesize(options: SynthesizeOptions): Promise<void> {
   const exitCode = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
-  });
+  }).finally(() => rm(toolDirectory, { recursive: true, force: true }));
   if (exitCode !== 0) {
     const words = readableLines(Buffer.concat(written).toString('utf8'));
     throw new SynthesisError(`infra/app.ts ended with ${exitCode ?? 'a signal'}:\n${words}`);
