@@ -106,8 +106,10 @@ SELECT
     WHEN metric IN ('Paying Users', 'Active Devices') THEN 'the largest row: people stand in several rows'
     WHEN dates <= date_diff('day', first_date, last_date)
       THEN 'days in between have no rows: nothing happened, too few people, or a gap (see freshness)'
-    WHEN metric = 'Impressions' THEN 'Impression and Page view events: Apple counts page views as impressions'
-    WHEN metric = 'Product Page Views' THEN 'Page view events of every page type'
+    WHEN metric = 'Impressions'
+      THEN 'Impression and Page view events, as published clients reconcile them; Apple documents no mapping'
+    WHEN metric = 'Product Page Views'
+      THEN 'Page view events of every page type, as published clients do; Apple documents no mapping'
     WHEN metric = 'Total Downloads' THEN 'first-time downloads and redownloads; updates and restores are none'
     WHEN metric IN ('Proceeds', 'Sales') THEN 'all rows of final Dates, refunds as negative amounts'
     ELSE 'all rows of final Dates'

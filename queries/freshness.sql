@@ -22,6 +22,7 @@
 --   - empty: true as long as nothing at all has landed.
 --
 -- Caveats:
+--   - Figures are of as_of, not of today: where as_of is older than the schedule, no run has looked at the app since.
 --   - A missing day or Date is no error as such: Apple delivers nothing where too few people used the app.
 --   - After days_until_deleted, a missing day can only come back by a new one-time snapshot.
 --

@@ -12,6 +12,7 @@
 --   - rows_delivered: rows of the report behind the figure.
 --
 -- Caveats:
+--   - Page views count as impressions, as App Store Connect counts them.
 --   - Uniques are not summed, neither over rows nor over days: a week is not the sum of its days.
 --   - Rows of fewer than five may be left out by Apple, so at_most is of what was delivered.
 --   - Devices that are active, install, delete or crash are opt-in only: of people who share their data.
@@ -23,11 +24,12 @@
 --   - app (VARCHAR, default %): Apple id of one app, or % for all.
 
 WITH facts AS (
-  SELECT "date", app_id,
-    CASE WHEN lower(event) = 'impression' THEN 'unique impressions' ELSE 'unique page views' END AS metric,
-    unique_counts AS uniques, counts AS events
-  FROM app_store_discovery_and_engagement_standard_weekly
-  WHERE lower(event) IN ('impression', 'page view')
+  SELECT t."date", t.app_id, m.metric, t.unique_counts AS uniques, t.counts AS events
+  FROM app_store_discovery_and_engagement_standard_weekly AS t
+  CROSS JOIN (
+    VALUES ('impression', 'unique impressions'), ('page view', 'unique impressions'), ('page view', 'unique page views')
+  ) AS m (event, metric)
+  WHERE lower(t.event) = m.event
   UNION ALL
   SELECT "date", app_id, 'active devices', unique_devices, sessions
   FROM app_sessions_standard_weekly

@@ -117,21 +117,29 @@ describe('the rank of a delivery', () => {
 });
 
 describe('publication of a Date', () => {
-  it('overwrites a lower rank and leaves an equal or higher one alone', async () => {
+  it('overwrites a lower rank and leaves a higher one and the same delivery alone', async () => {
     expect(await publish({}, 'first')).toMatchObject({ outcome: 'written' });
     expect(await publish({ processingDate: '2026-06-04' }, 'newer')).toMatchObject({ outcome: 'written' });
     expect(await publish({}, 'older')).toMatchObject({
       outcome: 'kept',
       head: { rank: { ...RANK, processingDate: '2026-06-04' } },
     });
-    expect(await publish({ processingDate: '2026-06-04' }, 'equal')).toMatchObject({ outcome: 'kept' });
+    expect(await publish({ processingDate: '2026-06-04' }, 'newer')).toMatchObject({ outcome: 'kept' });
     expect(await read()).toBe('newer');
+  });
+
+  it('writes the same delivery again when a mended curation makes other bytes of it', async () => {
+    const { head } = await publish({}, 'first');
+
+    expect(await publish({}, 'mended', head)).toMatchObject({ outcome: 'written' });
+    expect(await publish({}, 'mended')).toMatchObject({ outcome: 'kept' });
+    expect(await read()).toBe('mended');
   });
 
   it('keeps any id in the metadata', async () => {
     const instanceId = 'ü/%2F "x"\n';
     await publish({ instanceId }, 'first');
-    expect(await publish({ instanceId }, 'again')).toMatchObject({
+    expect(await publish({ instanceId }, 'first')).toMatchObject({
       outcome: 'kept',
       head: { rank: { instanceId } },
     });

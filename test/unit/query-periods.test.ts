@@ -136,7 +136,7 @@ describe('uniques of whole weeks and months', () => {
       ['deleting devices', 6, 6, 1],
       ['installing devices', 11, 12, 1],
       ['paying users', 2, 3, 1],
-      ['unique impressions', 70, 140, 2],
+      ['unique impressions', 70, 149, 3],
       ['unique page views', 5, 9, 1],
     ]);
     expect(rows.every((row) => row[period] === '2026-06-01' && row.app_id === '1')).toBe(true);

@@ -38,6 +38,8 @@ export interface CuratedHead {
   /** Undefined for an object that is none of ours: every rank is higher. */
   readonly rank: DateRank | undefined;
   readonly etag: string;
+  /** MD5 of its bytes, hex, where the object itself was asked; an ETag is opaque under KMS. */
+  readonly md5?: string | undefined;
 }
 
 export interface DateToPublish {
@@ -47,7 +49,7 @@ export interface DateToPublish {
   readonly file: string;
 }
 
-/** `kept`: what lies there ranks as high or higher and was left alone. */
+/** `kept`: what lies there ranks higher, or is the same delivery in the same bytes, and was left alone. */
 export interface Publication {
   readonly outcome: 'written' | 'kept';
   readonly head: CuratedHead;
@@ -72,8 +74,9 @@ export function compareRanks(a: DateRank, b: DateRank): number {
 }
 
 /** User metadata of a curated object; ids are encoded because headers take ASCII only. */
-function metadataOf(rank: DateRank): Record<string, string> {
+function metadataOf(rank: DateRank, md5: string): Record<string, string> {
   return {
+    md5,
     'is-final': String(rank.isFinal),
     'processing-date': rank.processingDate,
     access: rank.access,
@@ -101,18 +104,31 @@ function rankOf(metadata: Readonly<Record<string, string>>): DateRank | undefine
 
 async function headOf(store: ObjectStore, key: string): Promise<CuratedHead | 'absent'> {
   const facts = await store.facts(key);
-  return facts === undefined ? 'absent' : { rank: rankOf(facts.metadata), etag: facts.etag };
+  if (facts === undefined) return 'absent';
+  return { rank: rankOf(facts.metadata), etag: facts.etag, md5: facts.metadata.md5 };
 }
 
-function ranksAtLeast(head: CuratedHead, rank: DateRank): boolean {
-  return head.rank !== undefined && compareRanks(head.rank, rank) >= 0;
+/** Positive when what lies there owns the Date rather than `rank`, 0 when it is the same delivery. */
+function compareHead(head: CuratedHead | 'absent', rank: DateRank): number {
+  return head === 'absent' || head.rank === undefined ? -1 : compareRanks(head.rank, rank);
+}
+
+interface Content {
+  readonly body: Buffer;
+  /** Hex. */
+  readonly md5: string;
+}
+
+async function contentOf(file: string): Promise<Content> {
+  const body = await readFile(file);
+  return { body, md5: createHash('md5').update(body).digest('hex') };
 }
 
 /** The new ETag, or undefined when the condition did not hold or S3 saw another write at the same time. */
 async function putIf(
   store: ObjectStore,
   date: DateToPublish,
-  body: Buffer,
+  { body, md5 }: Content,
   condition: WriteCondition,
 ): Promise<string | undefined> {
   try {
@@ -122,9 +138,9 @@ async function putIf(
         Key: date.key,
         Body: body,
         ContentLength: body.length,
-        ContentMD5: createHash('md5').update(body).digest('base64'),
+        ContentMD5: Buffer.from(md5, 'hex').toString('base64'),
         ContentType: 'application/vnd.apache.parquet',
-        Metadata: metadataOf(date.rank),
+        Metadata: metadataOf(date.rank, md5),
         ...preconditionHeaders(condition),
       }),
     );
@@ -138,8 +154,8 @@ async function putIf(
 /**
  * Publishes one Date by compare-and-swap on its rank. `expected` is what the caller believes to lie there and saves a
  * HEAD: a belief that is wrong fails the write's condition, and a belief that would leave the object alone is checked,
- * so it can neither let a lower rank overwrite a higher one nor keep a Date from being published. Repeating it is
- * harmless. Fails with WriteConflictError when other writers win every round, with StorageUnavailableError when S3
+ * so it can neither let a lower rank overwrite a higher one nor keep a Date from being published. The same delivery
+ * in other bytes is written again, so that a rebuild takes a mended catalog over. Repeating it is harmless. Fails with WriteConflictError when other writers win every round, with StorageUnavailableError when S3
  * does not take the write now.
  */
 export async function publishDate(
@@ -147,15 +163,18 @@ export async function publishDate(
   date: DateToPublish,
   expected?: CuratedHead | 'absent',
 ): Promise<Publication> {
-  let believed = typeof expected === 'object' && ranksAtLeast(expected, date.rank) ? undefined : expected;
-  let body: Buffer | undefined;
+  let believed = expected !== undefined && compareHead(expected, date.rank) >= 0 ? undefined : expected;
+  let content: Content | undefined;
   for (let round = 1; round <= ROUNDS; round += 1) {
     const head = believed ?? (await headOf(store, date.key));
     believed = undefined;
-    if (head !== 'absent' && ranksAtLeast(head, date.rank)) return { outcome: 'kept', head };
-    body ??= await readFile(date.file);
+    const order = compareHead(head, date.rank);
+    if (head !== 'absent' && order > 0) return { outcome: 'kept', head };
+    content ??= await contentOf(date.file);
+    // The same delivery in other bytes: the catalog or the curation was mended since.
+    if (head !== 'absent' && order === 0 && head.md5 === content.md5) return { outcome: 'kept', head };
     const condition = head === 'absent' ? { ifAbsent: true as const } : { ifMatch: head.etag };
-    const etag = await putIf(store, date, body, condition);
+    const etag = await putIf(store, date, content, condition);
     if (etag !== undefined) return { outcome: 'written', head: { rank: date.rank, etag } };
   }
   throw new WriteConflictError(
