@@ -59,15 +59,15 @@ export const RETRY_PROFILES: Readonly<Record<string, RetryProfile>> = {
     errors: [
       'IntegrityError',
       'SegmentTooLargeError',
-      'SegmentDamagedError',
-      'SchemaDriftError',
-      'HistoryRangeError',
-      'DeliveryTooLargeError',
       'SecretFormatError',
       'SecretUnavailableError',
       'PayloadContractError',
       'EnvironmentError',
     ],
+    ...NEVER,
+  },
+  'not-curable': {
+    errors: ['SegmentDamagedError', 'SchemaDriftError', 'HistoryRangeError', 'DeliveryTooLargeError'],
     ...NEVER,
   },
   'apple-throttled': {

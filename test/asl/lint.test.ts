@@ -114,7 +114,7 @@ describe('the linters', () => {
       'Summarize Run',
       (state) => (state.Retry as unknown[]).shift(),
       [
-        'retries by unusable,apple-throttled,apple-unavailable,aws-transient,function-lost,unknown, not by apple-refused,unusable,apple-throttled,apple-unavailable,aws-transient,function-lost,unknown',
+        'retries by unusable,not-curable,apple-throttled,apple-unavailable,aws-transient,function-lost,unknown, not by apple-refused,unusable,not-curable,apple-throttled,apple-unavailable,aws-transient,function-lost,unknown',
         'has no retrier for ApiRequestError',
         missing,
       ],
