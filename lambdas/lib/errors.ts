@@ -162,6 +162,43 @@ export class EnvironmentError extends PipelineError {
   override readonly name = 'EnvironmentError';
 }
 
+/** Apple answered `invalid_grant`: the grant's consent is gone, or its refresh token is not ours. */
+export class GrantRefusedError extends PipelineError {
+  override readonly name = 'GrantRefusedError';
+}
+
+/** Apple refuses our own OAuth client (`invalid_client` and its kin): no grant can be used until it is repaired. */
+export class OAuthClientRefusedError extends PipelineError {
+  override readonly name = 'OAuthClientRefusedError';
+  /** Apple's `error`. */
+  readonly code: string;
+
+  constructor(message: string, options: PipelineErrorOptions & { readonly code: string }) {
+    super(message, options);
+    this.code = options.code;
+  }
+}
+
+/** Apple answered `invalid_request` to a token call: the grant needs a person's attention. */
+export class OAuthRequestError extends PipelineError {
+  override readonly name = 'OAuthRequestError';
+}
+
+/** No grant has this id. */
+export class GrantNotFoundError extends PipelineError {
+  override readonly name = 'GrantNotFoundError';
+}
+
+/** An archive whose bytes cannot pass within the life of its URL; `details.bytes` did. */
+export class ArchiveTooLargeError extends PipelineError {
+  override readonly name = 'ArchiveTooLargeError';
+}
+
+/** The grant has a tombstone: nothing of it is published any more. */
+export class GrantErasedError extends PipelineError {
+  override readonly name = 'GrantErasedError';
+}
+
 /** The run ended, but apps failed in a way that no typed outcome describes; `details` counts them. */
 export const RUN_FAILED_ERROR_NAME = 'AnalyticsSyncFailedError';
 
@@ -187,4 +224,14 @@ export const ERROR_NAMES = [
   'WriteConflictError',
   'StorageUnavailableError',
   'EnvironmentError',
+] as const;
+
+/** Names that only the functions of account data may throw besides, for the same comparison. */
+export const ACCOUNT_DATA_ERROR_NAMES = [
+  'GrantRefusedError',
+  'OAuthClientRefusedError',
+  'OAuthRequestError',
+  'GrantNotFoundError',
+  'ArchiveTooLargeError',
+  'GrantErasedError',
 ] as const;

@@ -111,8 +111,22 @@ export function jsonText(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
+export interface ObjectStoreOptions {
+  /** ARN of the KMS key that texts are encrypted with; the bucket's own unless told. */
+  readonly encryptionKeyArn?: string;
+}
+
 /** An ObjectStore over one bucket; the client's own retries apply. Missing objects need s3:ListBucket to be seen as missing. */
-export function objectStore(client: S3Client, bucket: string): ObjectStore {
+export function objectStore(
+  client: S3Client,
+  bucket: string,
+  { encryptionKeyArn }: ObjectStoreOptions = {},
+): ObjectStore {
+  const encryption =
+    encryptionKeyArn === undefined
+      ? {}
+      : ({ ServerSideEncryption: 'aws:kms', SSEKMSKeyId: encryptionKeyArn } as const);
+
   async function readText(key: string): Promise<StoredObject<string> | undefined> {
     const answer = await undefinedIfMissing(client.send(new GetObjectCommand({ Bucket: bucket, Key: key })));
     if (answer?.Body === undefined) return undefined;
@@ -147,6 +161,7 @@ export function objectStore(client: S3Client, bucket: string): ObjectStore {
               Key: key,
               Body: text,
               ContentType: 'application/json',
+              ...encryption,
               ...preconditionHeaders(condition),
             }),
           );
