@@ -1,21 +1,21 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open, readFile, utimes } from 'node:fs/promises';
+import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { S3Error } from './errors.ts';
-import { errorCode, regularFile, renameInto, unlessAbsent, unlinkAndPrune } from './files.ts';
+import { documentText, errorCode, regularFile, renameInto, unlinkAndPrune } from './files.ts';
 import { ForeignFiles } from './foreign-files.ts';
 import { IncomingFiles } from './incoming-files.ts';
 import { KeyLocks } from './key-locks.ts';
 import { ESCAPED_KEYS_FOLDER, escapedPath, isPlainKey, METADATA_FOLDER } from './key-paths.ts';
 import { formatMetadata, type ObjectDraft, type ObjectRecord, parseMetadata } from './object-record.ts';
+import { OpenFile } from './open-file.ts';
 
-type FileIdentity = NonNullable<Awaited<ReturnType<typeof regularFile>>>;
+type FileIdentity = NonNullable<ReturnType<typeof regularFile>>;
 
-/** An object's bytes at one moment: the handle keeps them even when the key is overwritten meanwhile. */
+/** An object's bytes at one moment: the file keeps them even when the key is overwritten meanwhile. */
 export interface OpenObject {
   readonly record: ObjectRecord;
   /** The caller closes it. */
-  readonly handle: FileHandle;
+  readonly file: OpenFile;
 }
 
 /** Decides, under the key's lock, whether a change may happen; throws the refusal. */
@@ -65,21 +65,21 @@ export class BucketStore {
     return isPlainKey(key) ? [join(this.folder, key), escaped] : [escaped];
   }
 
-  async #versions(key: string): Promise<readonly ObjectRecord[]> {
+  #versions(key: string): readonly ObjectRecord[] {
     const path = this.#metadataPath(key);
-    const text = await unlessAbsent(readFile(path, 'utf8'));
+    const text = documentText(path);
     return text === undefined ? [] : parseMetadata(text, path);
   }
 
   /** The record that describes the file; undefined when the file was replaced while this looked. */
   async #describe(key: string, path: string, file: FileIdentity): Promise<ObjectRecord | undefined> {
-    const versions = await this.#versions(key);
+    const versions = this.#versions(key);
     const record = versions.find(
       (version) =>
         version.file.size === Number(file.size) && version.file.modifiedNanoseconds === String(file.mtimeNs),
     );
     if (record !== undefined) return record;
-    const now = await regularFile(path);
+    const now = regularFile(path);
     if (now === undefined || now.ino !== file.ino || now.mtimeNs !== file.mtimeNs) return undefined;
     return this.#foreign.describe(path, file, versions);
   }
@@ -88,7 +88,7 @@ export class BucketStore {
     for (let attempt = 0; attempt < READ_TRIES; attempt += 1) {
       let replaced = false;
       for (const path of this.#locations(key)) {
-        const file = await regularFile(path);
+        const file = regularFile(path);
         if (file === undefined) continue;
         const record = await this.#describe(key, path, file);
         if (record !== undefined) return { path, record };
@@ -109,14 +109,14 @@ export class BucketStore {
     for (let attempt = 0; attempt < READ_TRIES; attempt += 1) {
       const found = await this.#find(key);
       if (found === undefined) return undefined;
-      const handle = await unlessAbsent(open(found.path, constants.O_RDONLY | constants.O_NOFOLLOW));
-      if (handle === undefined) continue;
-      const file = await handle.stat({ bigint: true });
+      const file = OpenFile.open(found.path);
+      if (file === undefined) continue;
+      const now = file.stat();
       const { size, modifiedNanoseconds } = found.record.file;
-      if (Number(file.size) === size && String(file.mtimeNs) === modifiedNanoseconds) {
-        return { record: found.record, handle };
+      if (Number(now.size) === size && String(now.mtimeNs) === modifiedNanoseconds) {
+        return { record: found.record, file };
       }
-      await handle.close();
+      file.close();
     }
     throw new S3Error('InternalError', 'The object changed too often while it was opened.');
   }
@@ -137,15 +137,15 @@ export class BucketStore {
       const file = await this.#identityUnlike(incoming, current?.record);
       const record: ObjectRecord = { ...draft, file };
       const versions = current === undefined ? [record] : [current.record, record];
-      await this.incoming.writeAtomically(this.#metadataPath(key), formatMetadata(key, versions));
-      await this.#place(key, incoming, current?.path);
+      this.incoming.writeAtomically(this.#metadataPath(key), formatMetadata(key, versions));
+      this.#place(key, incoming, current?.path);
       return record;
     });
   }
 
   // Two versions of one size written within one tick of the file system's clock would look the same.
   async #identityUnlike(path: string, current: ObjectRecord | undefined): Promise<ObjectRecord['file']> {
-    const file = await regularFile(path);
+    const file = regularFile(path);
     if (file === undefined)
       throw new Error(`The received file ${path} has gone. Is another process emptying the folder?`);
     const identity = { size: Number(file.size), modifiedNanoseconds: String(file.mtimeNs) };
@@ -159,12 +159,12 @@ export class BucketStore {
     return this.#identityUnlike(path, current);
   }
 
-  async #place(key: string, incoming: string, currentPath: string | undefined): Promise<void> {
+  #place(key: string, incoming: string, currentPath: string | undefined): void {
     const candidates = currentPath === undefined ? this.#locations(key) : [currentPath];
     const last = candidates.at(-1);
     for (const path of candidates) {
       try {
-        await renameInto(incoming, path);
+        renameInto(incoming, path);
         return;
       } catch (error) {
         // `a` beside `a/b`: whichever came second lies escaped.
@@ -179,9 +179,9 @@ export class BucketStore {
       const current = await this.#find(key);
       condition(current?.record);
       for (const path of this.#locations(key)) {
-        if ((await regularFile(path)) !== undefined) await unlinkAndPrune(this.folder, path);
+        if (regularFile(path) !== undefined) unlinkAndPrune(this.folder, path);
       }
-      await unlinkAndPrune(this.folder, this.#metadataPath(key));
+      unlinkAndPrune(this.folder, this.#metadataPath(key));
       if (current !== undefined) {
         for (const watch of this.#watches.get(key) ?? []) watch.deleted = true;
       }

@@ -116,7 +116,7 @@ async function concatenate(
 ): Promise<StoredChecksum | undefined> {
   const algorithm = upload.checksumType === 'FULL_OBJECT' ? upload.checksumAlgorithm : undefined;
   const digest = algorithm === undefined ? undefined : startDigest(algorithm);
-  const writer = await FileWriter.create(path);
+  const writer = new FileWriter(path);
   try {
     for (const part of parts) {
       const source = createReadStream(uploads.partPath(upload.uploadId, part), { highWaterMark: READ_BYTES });
@@ -192,7 +192,7 @@ async function commitUpload(
   assertObjectSize(context, parts);
   // Refused early, a large upload is not copied for nothing; the commit asks again.
   condition(await store.describe(key));
-  const path = await store.incoming.newPath();
+  const path = store.incoming.newPath();
   try {
     const checksum = await concatenate(uploads, upload, parts, path);
     assertWholeChecksum(context, upload, checksum);

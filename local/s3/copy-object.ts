@@ -58,7 +58,7 @@ export async function openCopySource(context: ObjectContext): Promise<CopySource
     checkCopySourceConditions(context.request.headers, object.record);
     return { bucket, key, object };
   } catch (error) {
-    await object.handle.close();
+    object.file.close();
     throw error;
   }
 }
@@ -73,8 +73,8 @@ export async function copyToFile(
   },
 ): Promise<{ path: string; size: number; md5: string; checksum?: StoredChecksum }> {
   const stream = readRange(source, options.range);
-  const path = await context.store.incoming.newPath();
-  const writer = await FileWriter.create(path);
+  const path = context.store.incoming.newPath();
+  const writer = new FileWriter(path);
   const md5 = startDigest('md5');
   const digest = options.algorithm === undefined ? undefined : startDigest(options.algorithm);
   let size = 0;
@@ -154,7 +154,7 @@ export async function copyObject(context: ObjectContext): Promise<StandInRespons
   try {
     record = await commitCopy(context, source);
   } finally {
-    await source.object.handle.close();
+    source.object.file.close();
   }
   return xmlResponse(
     'CopyObjectResult',

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
 // Large enough that a write costs little beside the hashing, small enough that memory stays flat.
@@ -6,20 +7,18 @@ const BATCH_BYTES = 1024 * 1024;
 /**
  * Writes bytes to a new file in large batches, one write in flight while the next batch fills; chunks are
  * never copied, so the caller must not reuse their memory. Write errors reject the next `write` or `finish`.
+ * The file appears with the first batch: what is smaller is written at once by `finish`, without a thread.
  */
 export class FileWriter {
-  readonly #handle: FileHandle;
+  readonly #path: string;
+  #handle: Promise<FileHandle> | undefined;
   #batch: Uint8Array[] = [];
   #batchBytes = 0;
   #inFlight: Promise<void> | undefined;
 
-  private constructor(handle: FileHandle) {
-    this.#handle = handle;
-  }
-
-  /** Opens `path`, which must not exist. */
-  static async create(path: string): Promise<FileWriter> {
-    return new FileWriter(await open(path, 'wx'));
+  /** `path` must not exist. */
+  constructor(path: string) {
+    this.#path = path;
   }
 
   /** Takes bytes; the returned promise, if any, is the back-pressure to wait for. */
@@ -40,26 +39,32 @@ export class FileWriter {
   }
 
   async #writeAll(batch: readonly Uint8Array[]): Promise<void> {
+    this.#handle ??= open(this.#path, 'wx');
+    const handle = await this.#handle;
     const total = batch.reduce((sum, bytes) => sum + bytes.length, 0);
-    const { bytesWritten } = await this.#handle.writev(batch);
+    const { bytesWritten } = await handle.writev(batch);
     if (bytesWritten === total) return;
     let rest = Buffer.concat(batch).subarray(bytesWritten);
     while (rest.length > 0) {
-      const result = await this.#handle.write(rest);
+      const result = await handle.write(rest);
       rest = rest.subarray(result.bytesWritten);
     }
   }
 
   /** Writes what is left and closes the file. */
   async finish(): Promise<void> {
+    if (this.#handle === undefined) {
+      writeFileSync(this.#path, Buffer.concat(this.#batch), { flag: 'wx' });
+      return;
+    }
     if (this.#batchBytes > 0) await this.#flush();
     await this.#inFlight;
-    await this.#handle.close();
+    await (await this.#handle).close();
   }
 
   /** Closes the file without caring about its content. */
   async abandon(): Promise<void> {
     await this.#inFlight?.catch(() => undefined);
-    await this.#handle.close().catch(() => undefined);
+    await (await this.#handle?.catch(() => undefined))?.close().catch(() => undefined);
   }
 }

@@ -9,8 +9,6 @@ import { objectHeaders } from './object-headers.ts';
 import type { ObjectRecord } from './object-record.ts';
 import { emptyResponse, xmlResponse } from './responses.ts';
 
-const READ_BYTES = 512 * 1024;
-
 // Up to here the bytes are read at once: one read is cheaper than a stream, and no file stays open.
 const WHOLE_READ_BYTES = 1024 * 1024;
 
@@ -114,28 +112,11 @@ export async function headObject(context: ObjectContext): Promise<StandInRespons
 }
 
 /** The bytes of an opened object as a stream that closes the file at its end, whatever ends it. */
-export function readRange(object: OpenObject, range?: ByteRange): Readable {
-  const length = range?.length ?? object.record.file.size;
-  if (length === 0) return Readable.from(closeEmpty(object));
-  const start = range?.start ?? 0;
-  return object.handle.createReadStream({ start, end: start + length - 1, highWaterMark: READ_BYTES });
-}
-
-async function* closeEmpty(object: OpenObject): AsyncGenerator<Uint8Array> {
-  await object.handle.close();
-  yield* [];
-}
-
-async function readWhole(object: OpenObject, { start, length }: ByteRange): Promise<Buffer> {
-  const bytes = Buffer.alloc(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await object.handle.read(bytes, done, length - done, start + done);
-    if (bytesRead === 0) throw new Error('An object was shortened by something else while it was read.');
-    done += bytesRead;
-  }
-  await object.handle.close();
-  return bytes;
+export function readRange({ file, record }: OpenObject, range?: ByteRange): Readable {
+  const length = range?.length ?? record.file.size;
+  if (length > 0) return file.stream(range?.start ?? 0, length);
+  file.close();
+  return Readable.from([]);
 }
 
 /** GetObject, whole or a range; the stream holds the version that was current when it began. */
@@ -146,17 +127,18 @@ export async function getObject(context: ObjectContext): Promise<StandInResponse
     authorizeDecryption(context, object.record);
     const unchanged = checkConditions(context, object.record);
     if (unchanged !== undefined) {
-      await object.handle.close();
+      object.file.close();
       return unchanged;
     }
     const range = requestedRange(context, object.record);
     const described = describeResponse(context, object.record, range);
     const length = range?.length ?? object.record.file.size;
     if (length > WHOLE_READ_BYTES) return { ...described, body: readRange(object, range) };
-    const bytes = await readWhole(object, { start: range?.start ?? 0, length });
+    const bytes = object.file.read(range?.start ?? 0, length);
+    object.file.close();
     return { ...described, body: bytes };
   } catch (error) {
-    await object.handle.close();
+    object.file.close();
     throw error;
   }
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode, renameInto, unlessAbsent } from './files.ts';
+import { errorCode, renameInto, unlessAbsentSync } from './files.ts';
 
 // After a restart in a container the next process may have the same id: its own folders it knows.
 const foldersOfThisProcess = new Set<string>();
@@ -22,7 +23,7 @@ function isRunning(processId: number): boolean {
 export class IncomingFiles {
   readonly #root: string;
   readonly #folder: string;
-  #swept: Promise<void> | undefined;
+  #isSwept = false;
 
   constructor(root: string) {
     this.#root = root;
@@ -31,27 +32,27 @@ export class IncomingFiles {
   }
 
   /** The path of a file that does not exist yet, in a folder that does. */
-  async newPath(): Promise<string> {
-    this.#swept ??= this.#removeLeftovers();
-    await this.#swept;
-    await mkdir(this.#folder, { recursive: true });
+  newPath(): string {
+    if (!this.#isSwept) this.#removeLeftovers();
+    this.#isSwept = true;
+    mkdirSync(this.#folder, { recursive: true });
     return join(this.#folder, randomBytes(12).toString('hex'));
   }
 
-  async #removeLeftovers(): Promise<void> {
-    for (const name of (await unlessAbsent(readdir(this.#root))) ?? []) {
+  #removeLeftovers(): void {
+    for (const name of unlessAbsentSync(() => readdirSync(this.#root)) ?? []) {
       const folder = join(this.#root, name);
       const processId = Number.parseInt(name, 10);
       const isLive = processId === process.pid ? foldersOfThisProcess.has(folder) : isRunning(processId);
-      if (!isLive) await rm(folder, { recursive: true, force: true });
+      if (!isLive) rmSync(folder, { recursive: true, force: true });
     }
   }
 
   /** Makes `target` hold `text`: the old content or the new one, never half. */
-  async writeAtomically(target: string, text: string): Promise<void> {
-    const path = await this.newPath();
-    await writeFile(path, text);
-    await renameInto(path, target);
+  writeAtomically(target: string, text: string): void {
+    const path = this.newPath();
+    writeFileSync(path, text);
+    renameInto(path, target);
   }
 
   /** Removes everything of this process that was not published. */

@@ -189,7 +189,7 @@ export async function uploadPartCopy(context: ObjectContext): Promise<StandInRes
       await rm(path, { force: true });
     }
   } finally {
-    await source.object.handle.close();
+    source.object.file.close();
   }
 }
 

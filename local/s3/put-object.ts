@@ -19,8 +19,8 @@ export async function receiveToFile(
   context: BucketContext,
   wanted?: ChecksumAlgorithm,
 ): Promise<{ readonly path: string; readonly body: ReceivedBody }> {
-  const path = await context.store.incoming.newPath();
-  const writer = await FileWriter.create(path);
+  const path = context.store.incoming.newPath();
+  const writer = new FileWriter(path);
   try {
     const body = await receiveBody(context.request, context.verified, (bytes) => writer.write(bytes), wanted);
     await writer.finish();

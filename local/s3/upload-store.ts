@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { BucketStore } from './bucket-store.ts';
 import { ALGORITHMS } from './checksums.ts';
 import { S3Error } from './errors.ts';
-import { renameInto, unlessAbsent } from './files.ts';
+import { documentText, renameInto, unlessAbsent } from './files.ts';
 import { KeyLocks } from './key-locks.ts';
 
 const checksumAlgorithm = z.enum(ALGORITHMS);
@@ -78,17 +78,14 @@ export class UploadStore {
 
   async create(upload: Omit<Upload, 'uploadId'>): Promise<string> {
     const uploadId = randomBytes(24).toString('hex');
-    await this.#store.incoming.writeAtomically(
-      join(this.#folder(uploadId), UPLOAD_FILE),
-      JSON.stringify(upload),
-    );
+    this.#store.incoming.writeAtomically(join(this.#folder(uploadId), UPLOAD_FILE), JSON.stringify(upload));
     return uploadId;
   }
 
   /** The upload, undefined when there is none of that id. */
   async find(uploadId: string): Promise<Upload | undefined> {
     if (!UPLOAD_ID.test(uploadId)) return undefined;
-    const text = await unlessAbsent(readFile(join(this.#folder(uploadId), UPLOAD_FILE), 'utf8'));
+    const text = documentText(join(this.#folder(uploadId), UPLOAD_FILE));
     return text === undefined ? undefined : { ...uploadDocument.parse(JSON.parse(text)), uploadId };
   }
 
@@ -112,16 +109,16 @@ export class UploadStore {
       await this.require(upload.uploadId, upload.key);
       const folder = this.#folder(upload.uploadId);
       const path = join(folder, partFile(part.number));
-      const earlier = await this.#readPart(path);
+      const earlier = this.#readPart(path);
       const file = `${partFile(part.number)}.${randomBytes(8).toString('hex')}`;
-      await renameInto(incoming, join(folder, file));
-      await this.#store.incoming.writeAtomically(path, JSON.stringify({ ...part, file }));
+      renameInto(incoming, join(folder, file));
+      this.#store.incoming.writeAtomically(path, JSON.stringify({ ...part, file }));
       if (earlier !== undefined) await rm(join(folder, earlier.file), { force: true });
     });
   }
 
-  async #readPart(path: string): Promise<UploadedPart | undefined> {
-    const text = await unlessAbsent(readFile(path, 'utf8'));
+  #readPart(path: string): UploadedPart | undefined {
+    const text = documentText(path);
     return text === undefined ? undefined : partDocument.parse(JSON.parse(text));
   }
 
@@ -129,8 +126,7 @@ export class UploadStore {
   async parts(uploadId: string): Promise<UploadedPart[]> {
     const folder = this.#folder(uploadId);
     const names = ((await unlessAbsent(readdir(folder))) ?? []).filter((name) => PART_FILE.test(name)).sort();
-    const parts = await Promise.all(names.map((name) => this.#readPart(join(folder, name))));
-    return parts.filter((part) => part !== undefined);
+    return names.flatMap((name) => this.#readPart(join(folder, name)) ?? []);
   }
 
   partPath(uploadId: string, part: UploadedPart): string {
@@ -140,7 +136,7 @@ export class UploadStore {
   /** Ends the upload and removes its parts. */
   async remove(uploadId: string): Promise<void> {
     // One rename ends it; what a kill leaves behind then is swept with the other incoming files.
-    const doomed = await this.#store.incoming.newPath();
+    const doomed = this.#store.incoming.newPath();
     await unlessAbsent(rename(this.#folder(uploadId), doomed));
     await rm(doomed, { recursive: true, force: true });
   }
