@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../support/free-port.ts';
 import { killWithThisProcess, lastWords } from './child-process.ts';
 import type { StorageAccess } from './lake-server.ts';
 import { METASTORE_LOCATION } from './metastore.ts';
@@ -36,15 +35,6 @@ export interface TrinoServerOptions {
   readonly directory: string;
   /** A statement that reads a table; when it answers, the server is ready. */
   readonly firstStatement: string;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function properties(values: Readonly<Record<string, string | number | boolean>>): string {

@@ -1,10 +1,10 @@
 import { readFile, symlink } from 'node:fs/promises';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { realClock } from '../../local/clock.ts';
+import { freePort } from '../support/free-port.ts';
 import { DeployProofError } from './proof-error.ts';
 import { startServer } from './server-process.ts';
 
@@ -24,15 +24,6 @@ export interface Emulator {
   /** What the launcher repaired, a text each. */
   readonly repairs: readonly string[];
   stop(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new DeployProofError('no free port was found');
-  return address.port;
 }
 
 function answers(url: string, certificate: Buffer): Promise<boolean> {

@@ -79,12 +79,24 @@ function isOfOneDelivery(error: unknown): error is Error {
   return ERRORS_OF_ONE_DELIVERY.some((kind) => error instanceof kind);
 }
 
-/** For a delivery that came nowhere with a whole invocation for itself. */
-export function deliveryTooLarge({ instanceId, reportSlug }: InstanceIdentity): DeliveryTooLargeError {
+function deliveryTooLarge({ instanceId, reportSlug }: InstanceIdentity): DeliveryTooLargeError {
   return new DeliveryTooLargeError(
     `Instance ${instanceId} of ${reportSlug} cannot be curated within one invocation: give the function more memory, or leave the report out and read it under raw/.`,
     { details: { instanceId } },
   );
+}
+
+/**
+ * What a curation means for those that come after it: one that ran out of time goes on in the next invocation, unless
+ * it came nowhere with a whole invocation for itself, since the next one would not do better.
+ */
+export function settled(
+  curation: InstanceCuration,
+  instance: InstanceIdentity,
+  hadWholeInvocation: boolean,
+): InstanceCuration {
+  if (curation.outcome !== 'out-of-time' || curation.progressed || !hadWholeInvocation) return curation;
+  return { outcome: 'failed', error: deliveryTooLarge(instance) };
 }
 
 /** The bytes of a landed segment; what breaks on the way is an error of the stream. */

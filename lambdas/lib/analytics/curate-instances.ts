@@ -4,7 +4,7 @@ import { readLedger } from '../lake/ledger.ts';
 import { addDays, dayOf } from '../runtime/clock.ts';
 import type { AppStepInput } from './app-step.ts';
 import type { CurationCursor } from './contracts.ts';
-import { type CurateDeps, curateInstance, deliveryTooLarge } from './curate-instance.ts';
+import { type CurateDeps, curateInstance, settled } from './curate-instance.ts';
 import { CurationMemory } from './curation-memory.ts';
 import { CurationRecord } from './curation-record.ts';
 import { type FreshnessFigures, figuresOf } from './freshness.ts';
@@ -74,12 +74,11 @@ async function curatePending(
     begun += 1;
     const key = manifestKey(instance);
     const publishedTo = partly?.manifestKey === key ? partly.publishedTo : undefined;
-    const result = await curateInstance(deps, memory, { instance, table, publishedTo });
-    if (result.outcome === 'out-of-time' && (begun > 1 || result.progressed)) {
+    const curation = await curateInstance(deps, memory, { instance, table, publishedTo });
+    const result = settled(curation, instance, begun === 1);
+    if (result.outcome === 'out-of-time') {
       return { phase: 'more', cursor: { after: cursor.after, ...partlyPublished(key, result.publishedTo) } };
     }
-    // With a whole invocation for itself it came nowhere: the next one would not do better.
-    if (result.outcome === 'out-of-time') record.failed(instance, deliveryTooLarge(instance));
     if (result.outcome === 'failed') record.failed(instance, result.error);
     if (result.outcome === 'curated') record.curated(instance, table, result);
     cursor = { after: key };

@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { PayloadContractError } from '../errors.ts';
-import { readDelivery } from '../lake/deliveries.ts';
+import { MADE_ANEW, readDelivery } from '../lake/deliveries.ts';
+import { jsonLines, parseJsonLines } from '../lake/json-lines.ts';
 import { freshnessKey } from '../lake/keys.ts';
 import type { ObjectStore } from '../lake/object-store.ts';
 import { mapBounded } from '../runtime/bounded.ts';
 import { day } from './contracts.ts';
-import { type AppDeliveries, deliveriesToRead, freshnessLines, type KeptFreshness } from './freshness.ts';
+import { type AppDeliveries, deliveriesToRead, freshnessLines } from './freshness.ts';
 import type { FreshnessLine } from './freshness-columns.ts';
 
 /** Delivery objects read at once where a freshness object has fallen behind. */
@@ -22,29 +22,11 @@ const keptLine = z.object({
   newest_final_date: day.nullable(),
 });
 
-/** JSON Lines as the tables take them: no space, a newline after each line. */
-function textOf(lines: readonly FreshnessLine[]): string {
-  return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-}
-
-function parseLines(key: string, text: string): readonly KeptFreshness[] {
-  try {
-    return text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => keptLine.parse(JSON.parse(line)));
-  } catch (error) {
-    throw new PayloadContractError(
-      `The object ${key} does not hold lines of the freshness table: delete it, and the next run makes it anew.`,
-      { details: { key }, cause: error },
-    );
-  }
-}
-
 /**
  * Brings an app's freshness object up to date and returns its lines: one GET, and one PUT where a line has
- * changed. Where a run died before it came here, the delivery objects that the lines lack are read too. Order and repetition leave the same bytes for the same day; of two that write at once one may win
- * with fewer deliveries, and the next run reads what is lacking.
+ * changed. Where a run died before it came here, the delivery objects that the lines lack are read too. Order and
+ * repetition leave the same bytes for the same day; of two that write at once one may win with fewer deliveries, and
+ * the next run reads what is lacking.
  * Fails with PayloadContractError when that object, or a delivery object, holds something else.
  */
 export async function updateFreshness(
@@ -53,13 +35,13 @@ export async function updateFreshness(
 ): Promise<readonly FreshnessLine[]> {
   const key = freshnessKey(app.accountName, app.appId);
   const stored = (await store.readText(key))?.value ?? '';
-  const previous = parseLines(key, stored);
+  const previous = parseJsonLines(stored, keptLine, { key, table: 'freshness', remedy: MADE_ANEW });
   const read = await mapBounded(deliveriesToRead(previous, app), READS_IN_FLIGHT, async (instance) => ({
     instance,
     dates: await readDelivery(store, instance),
   }));
   const lines = freshnessLines(previous, { ...app, known: [...app.known, ...read] });
-  const text = textOf(lines);
+  const text = jsonLines(lines);
   if (text !== stored) await store.writeText(key, text);
   return lines;
 }

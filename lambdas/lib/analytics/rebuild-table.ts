@@ -5,8 +5,8 @@ import {
   type CurateDeps,
   type CuratedHeads,
   curateInstance,
-  deliveryTooLarge,
   type InstanceCuration,
+  settled,
 } from './curate-instance.ts';
 import {
   type RebuildCursor,
@@ -88,14 +88,10 @@ async function curateFrom(
     };
     const publishedTo = isFirst ? cursor.publishedTo : undefined;
     const curation = await curateInstance(deps, NO_HEADS, { instance, table, publishedTo });
-    if (curation.outcome === 'out-of-time' && (!isFirst || curation.progressed)) {
-      return { phase: 'more', cursor: cursorAt(index, curation.publishedTo) };
+    const ended = settled(curation, instance, isFirst);
+    if (ended.outcome === 'out-of-time') {
+      return { phase: 'more', cursor: cursorAt(index, ended.publishedTo) };
     }
-    // With a whole invocation for itself it came nowhere: the next one would not do better.
-    const ended: InstanceCuration =
-      curation.outcome === 'out-of-time'
-        ? { outcome: 'failed', error: deliveryTooLarge(instance) }
-        : curation;
     const told = outcomeOf(instance, ended);
     if (told !== undefined) deliveries.push(told);
   }

@@ -28,8 +28,9 @@ const METRIC_OF_OUTCOME: Readonly<Partial<Record<OutcomeName, string>>> = {
 };
 
 /**
- * What a run counts, by metric name: a count for each, bytes for `BytesLanded`, days for `DaysUntilDeleted`, 1 for `RunsCompleted` when no app
- * failed; every outcome's metric is there, also with 0, so that an alarm ends when the outcome does.
+ * What a run counts, by metric name: a count for each, bytes for `BytesLanded`, days for `DaysUntilDeleted`, 1 for
+ * `RunsCompleted` when no app failed; every outcome's metric is there, also with 0, so that an alarm ends when the
+ * outcome does.
  */
 export function runMetrics(outcome: RunOutcome): ReadonlyMap<string, number> {
   const metrics = new Map([

@@ -155,8 +155,9 @@ async function putIf(
  * Publishes one Date by compare-and-swap on its rank. `expected` is what the caller believes to lie there and saves a
  * HEAD: a belief that is wrong fails the write's condition, and a belief that would leave the object alone is checked,
  * so it can neither let a lower rank overwrite a higher one nor keep a Date from being published. The same delivery
- * in other bytes is written again, so that a rebuild takes a mended catalog over. Repeating it is harmless. Fails with WriteConflictError when other writers win every round, with StorageUnavailableError when S3
- * does not take the write now.
+ * in other bytes is written again, so that a rebuild takes a mended catalog over. Repeating it is harmless. Fails with
+ * WriteConflictError when other writers win every round, with StorageUnavailableError when S3 does not take the write
+ * now.
  */
 export async function publishDate(
   store: ObjectStore,

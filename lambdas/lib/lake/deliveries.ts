@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { day } from '../analytics/contracts.ts';
-import { PayloadContractError } from '../errors.ts';
+import { jsonLines, parseJsonLines } from './json-lines.ts';
 import {
   accessName,
   deliveriesPrefix,
@@ -16,6 +16,9 @@ import type { ObjectStore } from './object-store.ts';
  * instance is curated; its lines say what the instance held, whoever owns the Dates (decision 026).
  */
 
+/** What helps where an object of these tables holds something else. */
+export const MADE_ANEW = 'delete it, and the next run makes it anew';
+
 /** One Date as one delivery tells it. */
 export interface DeliveredDate {
   readonly date: string;
@@ -25,31 +28,33 @@ export interface DeliveredDate {
   readonly sums: Readonly<Record<string, number>>;
 }
 
-/** The text of a delivery object, its fields as `DELIVERY_COLUMNS`: a pure function of the instance, so that a repeat leaves the same bytes. */
+/**
+ * The text of a delivery object, its fields as `DELIVERY_COLUMNS`: a pure function of the instance, so that a repeat
+ * leaves the same bytes.
+ */
 export function deliveryText(
   instance: InstanceIdentity,
   dates: readonly DeliveredDate[],
   curationVersion: number,
 ): string {
-  const lineOf = ({ date, isFinal, rows, sums }: Omit<DeliveredDate, 'date'> & { date: string | null }) =>
-    JSON.stringify({
-      app_id: instance.appId,
-      report: instance.reportSlug,
-      granularity: instance.granularity.toLowerCase(),
-      access: accessName(instance.access),
-      processing_date: instance.processingDate,
-      instance_id: instance.instanceId,
-      date,
-      is_final: isFinal,
-      rows,
-      sums: Object.fromEntries(Object.entries(sums).sort(([a], [b]) => (a < b ? -1 : 1))),
-      curation_version: curationVersion,
-    });
+  const lineOf = ({ date, isFinal, rows, sums }: Omit<DeliveredDate, 'date'> & { date: string | null }) => ({
+    app_id: instance.appId,
+    report: instance.reportSlug,
+    granularity: instance.granularity.toLowerCase(),
+    access: accessName(instance.access),
+    processing_date: instance.processingDate,
+    instance_id: instance.instanceId,
+    date,
+    is_final: isFinal,
+    rows,
+    sums: Object.fromEntries(Object.entries(sums).sort(([a], [b]) => (a < b ? -1 : 1))),
+    curation_version: curationVersion,
+  });
   const lines =
     dates.length === 0
       ? [lineOf({ date: null, isFinal: false, rows: 0, sums: {} })]
       : dates.toSorted((a, b) => (a.date < b.date ? -1 : 1)).map(lineOf);
-  return `${lines.join('\n')}\n`;
+  return jsonLines(lines);
 }
 
 /** Says that the instance is curated, after all its Dates are published; a repeat overwrites with the same bytes. */
@@ -89,18 +94,8 @@ export async function readDelivery(
 ): Promise<readonly DeliveredDate[]> {
   const key = deliveryKey(instance);
   const text = (await store.readText(key))?.value ?? '';
-  try {
-    return text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => deliveredLine.parse(JSON.parse(line)))
-      .flatMap(({ date, is_final: isFinal, rows, sums }) =>
-        date === null ? [] : [{ date, isFinal, rows, sums }],
-      );
-  } catch (error) {
-    throw new PayloadContractError(
-      `The object ${key} does not hold lines of the deliveries table: delete it, and the next run makes it anew.`,
-      { details: { key }, cause: error },
-    );
-  }
+  const lines = parseJsonLines(text, deliveredLine, { key, table: 'deliveries', remedy: MADE_ANEW });
+  return lines.flatMap(({ date, is_final: isFinal, rows, sums }) =>
+    date === null ? [] : [{ date, isFinal, rows, sums }],
+  );
 }

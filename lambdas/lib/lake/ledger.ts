@@ -1,4 +1,3 @@
-import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import * as z from 'zod';
 import { accessType, day, granularity } from '../analytics/contracts.ts';
 import {
@@ -60,25 +59,12 @@ export function buildManifest(
 const APP_PREFIX = /^ledger\/app_id=([^/]+)\/$/;
 
 /** Every app that has a manifest, in the order of the keys. */
-export async function ledgerApps({ client, bucket }: ObjectStore): Promise<readonly string[]> {
-  const appIds: string[] = [];
-  let token: string | undefined;
-  do {
-    const page = await client.send(
-      new ListObjectsV2Command({
-        Bucket: bucket,
-        Prefix: 'ledger/',
-        Delimiter: '/',
-        ...(token === undefined ? {} : { ContinuationToken: token }),
-      }),
-    );
-    for (const { Prefix = '' } of page.CommonPrefixes ?? []) {
-      const appId = APP_PREFIX.exec(Prefix)?.[1];
-      if (appId !== undefined) appIds.push(decodeURIComponent(appId));
-    }
-    token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-  } while (token !== undefined);
-  return appIds;
+export async function ledgerApps(store: ObjectStore): Promise<readonly string[]> {
+  const folders = await store.folders('ledger/');
+  return folders.flatMap((folder) => {
+    const appId = APP_PREFIX.exec(folder)?.[1];
+    return appId === undefined ? [] : [decodeURIComponent(appId)];
+  });
 }
 
 /** Every instance of the app with a manifest, from `sinceProcessingDate` on (two LISTs for 35 days of 30 reports). */

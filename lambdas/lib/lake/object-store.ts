@@ -4,6 +4,8 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandInput,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   type S3Client,
   S3ServiceException,
@@ -45,6 +47,8 @@ export interface ObjectStore {
   facts(key: string): Promise<ObjectFacts | undefined>;
   /** Keys under a prefix in UTF-8 order, all pages. */
   list(prefix: string, startAfter?: string): Promise<readonly string[]>;
+  /** What lies directly below a prefix and holds keys itself, each with its `/`, in UTF-8 order, all pages. */
+  folders(prefix: string): Promise<readonly string[]>;
   /** Copies to another key and deletes the first; repeating it after a crash is harmless. */
   move(from: string, to: string): Promise<void>;
 }
@@ -133,6 +137,21 @@ export function objectStore(
     return { value: await answer.Body.transformToString(), etag: answer.ETag ?? '' };
   }
 
+  async function allPages(
+    query: Pick<ListObjectsV2CommandInput, 'Prefix' | 'StartAfter' | 'Delimiter'>,
+  ): Promise<readonly ListObjectsV2CommandOutput[]> {
+    const pages: ListObjectsV2CommandOutput[] = [];
+    let token: string | undefined;
+    do {
+      const page = await client.send(
+        new ListObjectsV2Command({ Bucket: bucket, ...query, ContinuationToken: token }),
+      );
+      pages.push(page);
+      token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+    return pages;
+  }
+
   return {
     client,
     bucket,
@@ -188,21 +207,13 @@ export function objectStore(
     },
 
     async list(prefix, startAfter) {
-      const keys: string[] = [];
-      let token: string | undefined;
-      do {
-        const page = await client.send(
-          new ListObjectsV2Command({
-            Bucket: bucket,
-            Prefix: prefix,
-            ...(startAfter === undefined ? {} : { StartAfter: startAfter }),
-            ...(token === undefined ? {} : { ContinuationToken: token }),
-          }),
-        );
-        for (const entry of page.Contents ?? []) if (entry.Key !== undefined) keys.push(entry.Key);
-        token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-      } while (token !== undefined);
-      return keys;
+      const pages = await allPages({ Prefix: prefix, StartAfter: startAfter });
+      return pages.flatMap((page) => page.Contents ?? []).flatMap(({ Key }) => Key ?? []);
+    },
+
+    async folders(prefix) {
+      const pages = await allPages({ Prefix: prefix, Delimiter: '/' });
+      return pages.flatMap((page) => page.CommonPrefixes ?? []).flatMap(({ Prefix }) => Prefix ?? []);
     },
 
     async move(from, to) {

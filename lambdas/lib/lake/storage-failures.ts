@@ -28,31 +28,33 @@ function passingFault(error: unknown): string | undefined {
   return typeof code === 'string' && CONNECTION_CODES.has(code) ? code : undefined;
 }
 
-/**
- * The error of a write to S3 as the flows see it: what passes by itself is `StorageUnavailableError`, everything else
- * stays what it is. The SDK repeats no streamed body, so each such fault of one comes up to its caller.
- */
-export function writeFailure(key: string, error: unknown): unknown {
+/** What passes by itself becomes StorageUnavailableError with the sentence; everything else stays what it is. */
+function namedFailure(
+  error: unknown,
+  details: Readonly<Record<string, string>>,
+  sentence: (fault: string) => string,
+): unknown {
   const fault = passingFault(error);
   if (fault === undefined) return error;
-  return new StorageUnavailableError(
-    `S3 did not take ${key} (${fault}): the bytes are fetched and written again.`,
-    {
-      details: { key, fault },
-      cause: error,
-    },
+  return new StorageUnavailableError(sentence(fault), { details: { ...details, fault }, cause: error });
+}
+
+/**
+ * The error of a write to S3 as the flows see it: what passes by itself is `StorageUnavailableError`. The SDK repeats
+ * no streamed body, so each such fault of one comes up to its caller.
+ */
+export function writeFailure(key: string, error: unknown): unknown {
+  return namedFailure(
+    error,
+    { key },
+    (fault) => `S3 did not take ${key} (${fault}): the bytes are fetched and written again.`,
   );
 }
 
 /**
  * The error of work that reads from S3 and writes to it, as the flows see it: what passes by itself, a body that
- * broke off on its way among it, is `StorageUnavailableError`, everything else stays what it is.
+ * broke off on its way among it, is `StorageUnavailableError`.
  */
 export function transferFailure(what: string, error: unknown): unknown {
-  const fault = passingFault(error);
-  if (fault === undefined) return error;
-  return new StorageUnavailableError(`S3 failed on ${what} (${fault}): the work is repeated.`, {
-    details: { what, fault },
-    cause: error,
-  });
+  return namedFailure(error, { what }, (fault) => `S3 failed on ${what} (${fault}): the work is repeated.`);
 }
