@@ -183,4 +183,17 @@ describe('an error that leaves a handler', () => {
       details: { status: 502 },
     });
   });
+
+  it('is told with whichever ids the input has', async () => {
+    await run(async () => ({ phase: 'landed' as const }), {
+      appId: '1',
+      grantId: 'a',
+      instance: 2,
+      more: 'b',
+    });
+
+    const line = JSON.parse(lines[0] ?? '{}') as Record<string, unknown>;
+    expect(line).toMatchObject({ appId: '1', grantId: 'a', instance: 2 });
+    expect(line).not.toHaveProperty('more');
+  });
 });

@@ -25,6 +25,18 @@ export interface FunctionContract<Input extends z.ZodType, Output extends z.ZodT
   readonly output: Output;
 }
 
+/** What of an input stands in every line that its invocation logs. */
+const loggedIds = z
+  .object({
+    execution: z.unknown(),
+    appId: z.unknown(),
+    grantId: z.unknown(),
+    series: z.unknown(),
+    instance: z.unknown(),
+    requestId: z.unknown(),
+  })
+  .partial();
+
 /** Left of each invocation for writing what was done. */
 const RESERVED_MILLISECONDS = 5_000;
 
@@ -65,8 +77,7 @@ export function toHandler<Input extends z.ZodType, Output extends z.ZodType>(
 ): (event: unknown, context: InvocationContext) => Promise<z.output<Output>> {
   return async (event, context) => {
     const startedAt = clock.now();
-    const ids = z.looseObject({ execution: z.unknown(), appId: z.unknown() }).safeParse(event);
-    const log = powertoolsLog(ids.success ? { execution: ids.data.execution, appId: ids.data.appId } : {});
+    const log = powertoolsLog(loggedIds.safeParse(event).data ?? {});
     try {
       const input = parse(contract.input, event, 'input');
       const deadline = startedAt + context.getRemainingTimeInMillis() - RESERVED_MILLISECONDS;
