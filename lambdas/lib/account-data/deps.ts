@@ -1,26 +1,16 @@
-import type { Readable } from 'node:stream';
 import type { AccountDataTransfer } from '../apple/account-data-answers.ts';
+import type { AssetDownload } from '../apple/asset-download.ts';
 import type { ObjectStore } from '../lake/object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Grant } from './grant.ts';
 import type { AccountDataMetric } from './metric-names.ts';
 
+export type { AssetDownload };
+
 /** Counts that alarms watch. */
 export interface AccountDataMetrics {
   count(name: AccountDataMetric, value: number): void;
-}
-
-/** An open download of an archive. */
-export interface AssetDownload {
-  /** Position of the first byte of `body` in the archive: 0, or where a resumed download goes on. */
-  readonly offset: number;
-  /** Bytes of the whole archive, where the host announced them. */
-  readonly totalBytes: number | undefined;
-  /** Present where the host said `Accept-Ranges: bytes` and gave a strong ETag: only then it can be resumed. */
-  readonly resumableWith: string | undefined;
-  /** Ends only when all announced bytes came; rejects with ApiUnavailableError when it is cut or stalls. */
-  readonly body: Readable;
 }
 
 /** What every step of account data works with. */

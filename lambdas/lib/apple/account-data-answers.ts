@@ -27,7 +27,7 @@ export type SubmitAnswer =
     })
   | (Answer & { readonly result: 'refused'; readonly status: 400 | 403 });
 
-/** `refused`: 400 or 403, whatever its body. */
+/** `refused`: 400 or 403, whatever its body; `status: "error"` under a 2xx counts as 400. */
 export type ResubmitAnswer =
   | (Answer & { readonly result: 'created'; readonly requestId: string; readonly delay: unknown })
   | (Answer & { readonly result: 'refused'; readonly status: 400 | 403 });
@@ -51,7 +51,13 @@ export type StatusAnswer = Answer & { readonly jobStatus: JobStatus; readonly de
  * ApiContractError.
  */
 export type UrlsAnswer =
-  | (Answer & { readonly result: 'urls'; readonly urls: readonly string[]; readonly requestedAt: number })
+  | (Answer & {
+      readonly result: 'urls';
+      readonly urls: readonly string[];
+      readonly requestedAt: number;
+      /** The job's state as this answer tells it, where it does. */
+      readonly jobStatus?: JobStatus | undefined;
+    })
   | (Answer & { readonly result: 'not-complete'; readonly delay: unknown })
   | (Answer & { readonly result: 'not-found' });
 

@@ -1,4 +1,4 @@
-import { ApiAuthError, ApiContractError, ApiThrottledError, ApiUnavailableError } from '../errors.ts';
+import { ApiAuthError, ApiContractError, ApiUnavailableError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { bodyKind, readBody, readErrorBody } from './answer-body.ts';
@@ -6,15 +6,12 @@ import { callBudget } from './call-budget.ts';
 import { brokenCall, type CallName, failureOf } from './failures.ts';
 import type { HostPolicy } from './hosts.ts';
 import type { Pacer } from './pacing.ts';
+import { quickWait } from './quick-tries.ts';
 import { withinTime } from './time-limit.ts';
 import type { TokenSource } from './token.ts';
 import type { Transport } from './transport.ts';
 
 const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024;
-const QUICK_TRIES = 2;
-const BACKOFF_MILLISECONDS = 1_000;
-/** Longer waits belong to the state machine. */
-const LONGEST_QUICK_WAIT_MILLISECONDS = 10_000;
 
 /** A call to a URL of the API's origin. */
 export interface ApiCall {
@@ -59,19 +56,6 @@ interface Attempt {
   readonly token: string;
   readonly failure: unknown;
   readonly answer: unknown;
-}
-
-/** Milliseconds before a quick try, or `undefined` when this failure must not be repeated here. */
-function quickWait(failure: unknown, quickTries: number, random: () => number): number | undefined {
-  if (quickTries >= QUICK_TRIES) return undefined;
-  if (failure instanceof ApiThrottledError) {
-    if (failure.retryAfterSeconds !== undefined) return undefined;
-  } else if (!(failure instanceof ApiUnavailableError)) return undefined;
-  const named = failure.details.retryAfterSeconds;
-  if (typeof named === 'number') {
-    return named * 1000 <= LONGEST_QUICK_WAIT_MILLISECONDS ? named * 1000 : undefined;
-  }
-  return BACKOFF_MILLISECONDS * 2 ** quickTries * (0.5 + random() / 2);
 }
 
 function isCredentialsRefused(failure: unknown): boolean {

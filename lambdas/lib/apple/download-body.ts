@@ -6,13 +6,15 @@ export interface DownloadBodyOptions {
   /** Most real milliseconds that the source may send nothing while bytes are wanted. */
   readonly idleMilliseconds: number;
   readonly signal: AbortSignal;
-  /** The named error for what broke; `code` is that of the source's error, or `cut` or `stalled`. */
+  /** An error that the first bytes already tell, for example because they begin a page. */
+  refuseStart?(firstBytes: Buffer): Error | undefined;
+  /** The named error for what broke; `code` is that of the source's error, or `cut`, `longer` or `stalled`. */
   explain(code: string, cause?: unknown): Error;
 }
 
 /**
  * Passes a response body on byte by byte, with every way of breaking turned into an error of the returned
- * stream: the source's own errors, a body shorter than announced, silence, and the signal (whose reason is the
+ * stream: the source's own errors, a body shorter or longer than announced, silence, and the signal (whose reason is the
  * error then). Destroying the returned stream ends the source, too.
  */
 export function downloadBody(source: Readable, options: DownloadBodyOptions): Readable {
@@ -42,7 +44,12 @@ export function downloadBody(source: Readable, options: DownloadBodyOptions): Re
   });
 
   source.on('data', (chunk: Buffer) => {
+    const refusal = received === 0 ? options.refuseStart?.(chunk) : undefined;
     received += chunk.length;
+    if (refusal !== undefined || (contentLength !== undefined && received > contentLength)) {
+      body.destroy(refusal ?? explain('longer'));
+      return;
+    }
     if (body.push(chunk)) idleTimer?.refresh();
     else {
       // Waiting for a slow reader is not the source's silence.

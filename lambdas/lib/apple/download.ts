@@ -5,11 +5,11 @@ import {
   DownloadExpiredError,
   HostNotAllowedError,
 } from '../errors.ts';
-import { readErrorBody } from './answer-body.ts';
 import { downloadBody } from './download-body.ts';
 import { connectionFault } from './failures.ts';
 import { hostPolicy } from './hosts.ts';
 import { redact } from './redact.ts';
+import { contentLengthOf, storageCode, storageVerdict } from './storage-answers.ts';
 import { withinTime } from './time-limit.ts';
 import type { Transport, TransportResponse } from './transport.ts';
 
@@ -42,19 +42,9 @@ export interface DownloaderOptions {
 /** S3 gives up a write whose body is silent for 20 s: a source that stalls has to be the first to say so. */
 const IDLE_MILLISECONDS = 15_000;
 
-/** Answers of the storage that a fresh URL may cure, besides every 403, 404 and 410. */
-const EXPIRED_CODES = new Set(['ExpiredToken', 'TokenRefreshRequired']);
-const TRANSIENT_CODES = new Set(['RequestTimeout', 'SlowDown', 'InternalError', 'ServiceUnavailable']);
-
-function contentLengthOf(headers: Readonly<Record<string, string>>): number | undefined {
-  const text = headers['content-length'] ?? '';
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
-
 async function failureOf(where: string, response: TransportResponse, signal: AbortSignal): Promise<Error> {
   const { status } = response;
-  const { text } = await readErrorBody(response.body, signal);
-  const code = /<Code>([A-Za-z0-9]{1,64})<\/Code>/.exec(text)?.[1] ?? '';
+  const code = await storageCode(response, signal);
   const details = { url: where, status, code };
   const said = `${status}${code === '' ? '' : ` ${code}`}`;
   if (status < 400) {
@@ -63,12 +53,13 @@ async function failureOf(where: string, response: TransportResponse, signal: Abo
       { details: { host: new URL(where).host, reason: 'redirect' } },
     );
   }
-  if (status >= 500 || status === 408 || status === 429 || TRANSIENT_CODES.has(code)) {
+  const verdict = storageVerdict(status, code);
+  if (verdict === 'unavailable') {
     return new ApiUnavailableError(`The storage could not serve ${where} (${said}). Run it again later.`, {
       details,
     });
   }
-  if (status === 403 || status === 404 || status === 410 || EXPIRED_CODES.has(code)) {
+  if (verdict === 'expired') {
     return new DownloadExpiredError(
       `The signed URL of ${where} is no longer valid (${said}): list the segments again for a fresh one.`,
       { details },

@@ -21,7 +21,8 @@ export interface HostPolicyOptions {
   readonly downloadSuffixes?: readonly string[];
 }
 
-function originOf(text: string, what: string): string {
+/** The origin of a configured URL; throws `EnvironmentError` that says `what` is none. */
+export function originOf(text: string, what: string): string {
   const origin = URL.canParse(text) ? new URL(text).origin : 'null';
   if (origin === 'null') {
     throw new EnvironmentError(

@@ -26,7 +26,8 @@ const SHAPES = {
   individual: '{"privateKey": "<content of the .p8 file>", "keyId": "..."}',
 } as const;
 
-function parseJson(text: string, refuse: (why: string) => never): unknown {
+/** Parses a secret's JSON text; `refuse` says what is wrong with it. */
+export function parseSecretJson(text: string, refuse: (why: string) => never): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
@@ -35,7 +36,8 @@ function parseJson(text: string, refuse: (why: string) => never): unknown {
   }
 }
 
-function parsePrivateKey(pem: string, refuse: (why: string) => never): KeyObject {
+/** Reads a P-256 key as Apple issues them (PKCS#8 PEM); `refuse` says what is wrong with it. */
+export function parsePrivateKey(pem: string, refuse: (why: string) => never): KeyObject {
   if (!pem.includes('-----BEGIN PRIVATE KEY-----')) {
     return refuse('has a privateKey that is not a PKCS#8 PEM block (-----BEGIN PRIVATE KEY-----)');
   }
@@ -71,7 +73,7 @@ export function parseSecret(text: string, describe: string, kind?: KeyKind): App
       `The secret with the ${describe} ${why}. Put ${SHAPES[kind ?? 'team']} there.`,
     );
   };
-  const document = parseJson(text, refuse);
+  const document = parseSecretJson(text, refuse);
   if (placeholder.safeParse(document).success) refuse('still holds its placeholder');
   const parsed = secretDocument.safeParse(document);
   if (!parsed.success) {

@@ -1,5 +1,12 @@
+import type { LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
-import { Agent, request as undiciRequest } from 'undici';
+import { Agent, Client, type Dispatcher, request as undiciRequest } from 'undici';
+
+/** An IP address that a name was found to have. */
+export interface ResolvedAddress {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
 
 /** One request; `signal` has to be heeded until the headers are there. */
 export interface TransportRequest {
@@ -8,6 +15,8 @@ export interface TransportRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal: AbortSignal;
+  /** Connect to one of these addresses and ask no resolver; the host's name still stands in TLS and headers. */
+  readonly pinnedTo?: readonly ResolvedAddress[];
 }
 
 /** An answer whose body is still to be read, or destroyed. */
@@ -44,21 +53,49 @@ function joined(headers: Readonly<Record<string, string | string[] | undefined>>
   return result;
 }
 
+/** Answers as `dns.lookup` does, for whatever name, with the addresses that were checked. */
+function lookupOf(addresses: readonly ResolvedAddress[]): LookupFunction {
+  return (_hostname, options, done) => {
+    const [first] = addresses;
+    if (first === undefined) done(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), []);
+    else if (options.all === true) done(null, [...addresses]);
+    else done(null, first.address, first.family);
+  };
+}
+
 /** The transport of a deployed function: undici on a connection pool of its own, time-outs on real time. */
 export function undiciTransport(timeouts: TransportTimeouts = {}): Transport {
-  const agent = new Agent({
-    connect: { timeout: timeouts.connectMilliseconds ?? 10_000 },
+  const connect = { timeout: timeouts.connectMilliseconds ?? 10_000 };
+  const limits = {
     headersTimeout: timeouts.headersMilliseconds ?? 30_000,
     bodyTimeout: timeouts.bodyIdleMilliseconds ?? 30_000,
-  });
-  return async ({ method, url, headers, body, signal }) => {
+  };
+  const agent = new Agent({ connect, ...limits });
+
+  async function exchange(dispatcher: Dispatcher, request: TransportRequest): Promise<TransportResponse> {
+    const { method, url, headers, body, signal } = request;
     const response = await undiciRequest(url, {
-      dispatcher: agent,
+      dispatcher,
       method,
       headers: { ...headers },
       body: body ?? null,
       signal,
     });
     return { status: response.statusCode, headers: joined(response.headers), body: response.body };
+  }
+
+  return async (request) => {
+    if (request.pinnedTo === undefined) return exchange(agent, request);
+    // A pooled connection would outlive the check of its address.
+    const client = new Client(request.url.origin, {
+      connect: { ...connect, lookup: lookupOf(request.pinnedTo) },
+      ...limits,
+    });
+    try {
+      return await exchange(client, request);
+    } finally {
+      // Lets the body end first; one that breaks is reported by the body itself.
+      client.close().catch(() => undefined);
+    }
   };
 }
