@@ -3,18 +3,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
+import { type AccountDataScenario, accountDataScenarioSchema } from '../apple/account-data/scenario.ts';
+import {
+  type ConsentedGrant,
+  createSimulatedAccountData,
+  type SimulatedAccountData,
+} from '../apple/account-data/simulated-account-data.ts';
 import { withClockControl } from '../apple/clock-control.ts';
 import {
   DEMONSTRATION_START,
   demonstrationScenario,
   withDataOfLastDays,
 } from '../apple/demonstration-scenario.ts';
-import { describeFaults } from '../apple/faults/fault-kinds.ts';
 import { type Scenario, ScenarioError, scenarioSchema } from '../apple/scenario.ts';
 import { SettableClock } from '../apple/settable-clock.ts';
 import { createSimulatedApple, type SimulatedApple } from '../apple/simulated-apple.ts';
 import { realClock } from '../clock.ts';
-import { type ServeOptions, serve } from '../http.ts';
+import { type RunningServer, type ServeOptions, type StandInHandler, serve } from '../http.ts';
+import { scenarioHelp } from './scenario-help.ts';
 
 interface AppleOptions {
   readonly port: number;
@@ -22,6 +28,14 @@ interface AppleOptions {
   readonly scenario?: string;
   readonly dataDays?: number;
   readonly tls?: readonly string[];
+}
+
+interface ServeAllOptions {
+  /** Of App Store Connect; the other hosts take any free one. */
+  readonly port: number;
+  readonly tls: Pick<ServeOptions, 'tls'>;
+  /** In virtual time: what `/-/clock` sets. */
+  readonly clock: SettableClock | undefined;
 }
 
 /** What was asked for on the command line cannot be done; printed without a stack. */
@@ -38,54 +52,19 @@ function wholeNumber(least: number, most: number) {
   };
 }
 
-/** Every field of a scenario in one line each, from the schema itself. */
-function describeScenario(schema: z.core.JSONSchema.BaseSchema, indent = '  '): string[] {
-  const properties = Object.entries(schema.properties ?? {}) as [string, z.core.JSONSchema.BaseSchema][];
-  return properties.flatMap(([name, property]) => {
-    const parts = [
-      property,
-      ...(property.anyOf ?? []),
-      ...(property.oneOf ?? []),
-    ] as z.core.JSONSchema.BaseSchema[];
-    const kind = parts
-      .map(({ type, enum: values }) => values?.join(' | ') ?? type)
-      .filter((type) => type !== undefined);
-    const isShort = property.default !== undefined && typeof property.default !== 'object';
-    const note = [property.description, isShort ? `default ${JSON.stringify(property.default)}` : undefined];
-    const line = `${indent}${name} (${[...new Set(kind)].join(' or ')})`;
-    const details = note.filter((text) => text !== undefined).join('; ');
-    const nested = parts.flatMap((part) => [
-      ...describeScenario(part, `${indent}  `),
-      ...(typeof part.items === 'object' && !Array.isArray(part.items) ? listItem(part.items, indent) : []),
-    ]);
-    return [details === '' ? line : `${line}: ${details}`, ...nested];
-  });
+/** What a scenario file describes: App Store Connect, and the people of account data. */
+interface Scenarios {
+  readonly analytics?: Scenario;
+  readonly accountData?: AccountDataScenario;
 }
 
-function listItem(items: z.core.JSONSchema.BaseSchema | boolean, indent: string): string[] {
-  if (typeof items === 'boolean') return [];
-  const forms = [items, ...((items.anyOf ?? []) as z.core.JSONSchema.BaseSchema[])];
-  return forms.flatMap((form) => describeScenario(form, `${indent}  `));
-}
-
-function helpText(): string {
-  const schema = z.toJSONSchema(scenarioSchema, { io: 'input' });
-  return [
-    '',
-    'Fields of a scenario (JSON; all optional):',
-    ...describeScenario(schema),
-    '',
-    'Kinds of faults:',
-    ...describeFaults().map((line) => `  ${line}`),
-  ].join('\n');
-}
-
-async function readScenario(file: string | undefined): Promise<Scenario | undefined> {
-  if (file === undefined) return undefined;
+async function readScenarios(file: string | undefined): Promise<Scenarios> {
+  if (file === undefined) return {};
   try {
-    const scenario: unknown = JSON.parse(await readFile(file, 'utf8'));
-    scenarioSchema.parse(scenario);
-    return scenario as Scenario;
+    const document: unknown = JSON.parse(await readFile(file, 'utf8'));
+    scenarioSchema.extend({ accountData: accountDataScenarioSchema.optional() }).parse(document);
+    const { accountData, ...analytics } = document as Scenario & { accountData?: AccountDataScenario };
+    return { analytics, ...(accountData === undefined ? {} : { accountData }) };
   } catch (error) {
     if (error instanceof z.ZodError)
       throw new UsageError(`scenario ${file}: ${z.prettifyError(error)}\nThe fields stand in --help.`);
@@ -127,44 +106,85 @@ async function writeKeys(directory: string, { credentials }: SimulatedApple) {
   };
 }
 
+async function writeClientKey(directory: string, { credentials }: SimulatedAccountData) {
+  const { teamId, clientId, clientKeyId, clientPrivateKeyPem } = credentials;
+  const clientKeyFile = join(directory, `AuthKey_${clientKeyId}.p8`);
+  await writeFile(clientKeyFile, clientPrivateKeyPem, { mode: 0o600 });
+  return { teamId, clientId, clientKeyId, clientKeyFile };
+}
+
+/** A line for `npm run grants -- import`; the service is named only where it is not the usual one. */
+function grantLine({ service, ...grant }: ConsentedGrant) {
+  return service === 'account-data' ? grant : { ...grant, service };
+}
+
 function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
 }
 
+/** All hosts of both simulations while they run. */
+async function serveAll(apple: SimulatedApple, accountData: SimulatedAccountData, options: ServeAllOptions) {
+  const { port, tls, clock } = options;
+  const servers: RunningServer[] = [];
+  const start = async (handler: StandInHandler, own: ServeOptions = {}): Promise<string> => {
+    const server = await serve(handler, { ...own, ...tls });
+    servers.push(server);
+    return server.origin;
+  };
+  const origins = {
+    appStoreConnect: await start(clock === undefined ? apple.api : withClockControl(apple.api, clock), {
+      port,
+    }),
+    downloads: await start(apple.downloads),
+    accountDataTransfer: await start(accountData.accountDataTransfer),
+    appDataTransfer: await start(accountData.appDataTransfer),
+    oauth: await start(accountData.oauth),
+    assets: await start(accountData.assets),
+  };
+  apple.setOrigins({ api: origins.appStoreConnect, downloads: origins.downloads });
+  accountData.setOrigins({ assets: origins.assets });
+  return { origins, close: () => Promise.all(servers.map((server) => server.close())) };
+}
+
 async function run(options: AppleOptions): Promise<void> {
   const settable = new SettableClock(Date.parse(DEMONSTRATION_START));
   const isVirtual = options.clock === 'virtual';
   const clock = isVirtual ? settable : realClock;
-  const scenario = scenarioFor(await readScenario(options.scenario), options.dataDays, clock.now());
+  const given = await readScenarios(options.scenario);
+  const scenario = scenarioFor(given.analytics, options.dataDays, clock.now());
   const apple = await createSimulatedApple({ clock, scenario });
+  const accountData = await createSimulatedAccountData({
+    clock,
+    ...(given.accountData === undefined ? {} : { scenario: given.accountData }),
+  });
   const tls = await readTls(options.tls);
   const stopped = untilStopped();
-  const api = await serve(isVirtual ? withClockControl(apple.api, settable) : apple.api, {
+  const { origins, close } = await serveAll(apple, accountData, {
     port: options.port,
-    ...tls,
+    tls,
+    clock: isVirtual ? settable : undefined,
   });
-  const downloads = await serve(apple.downloads, tls);
-  apple.setOrigins({ api: api.origin, downloads: downloads.origin });
   const keyDirectory = await mkdtemp(join(tmpdir(), 'simulated-apple-'));
   try {
     const line = {
-      appStoreConnect: api.origin,
-      downloads: downloads.origin,
+      ...origins,
       ...(await writeKeys(keyDirectory, apple)),
+      ...(await writeClientKey(keyDirectory, accountData)),
       apps: apple.apps.map(({ id }) => id),
+      grants: accountData.grants.map(grantLine),
     };
     process.stdout.write(`${JSON.stringify(line)}\n`);
     await stopped;
   } finally {
     await rm(keyDirectory, { recursive: true, force: true });
-    await Promise.all([api.close(), downloads.close()]);
+    await close();
   }
 }
 
 const program = new Command('apple')
-  .description('Simulated App Store Connect alone, on 127.0.0.1, until SIGTERM or SIGINT.')
+  .description('Simulated App Store Connect and account data alone, on 127.0.0.1, until SIGTERM or SIGINT.')
   .option('--port <n>', 'port of App Store Connect, 0 = any free one', wholeNumber(0, 65_535), 0)
   .addOption(
     new Option('--clock <kind>', `virtual starts at ${DEMONSTRATION_START} and offers POST /-/clock`)
@@ -178,7 +198,7 @@ const program = new Command('apple')
     wholeNumber(1, 1000),
   )
   .option('--tls <files...>', 'certificate and key (PEM): serve https')
-  .addHelpText('after', helpText);
+  .addHelpText('after', scenarioHelp);
 
 try {
   await program.parseAsync();
