@@ -1,6 +1,7 @@
 import { type App, Tags } from 'aws-cdk-lib';
 import type { Configuration } from './config.ts';
 import { addNagChecks } from './nag.ts';
+import { AccountDataStack } from './stacks/account-data.ts';
 import { CatalogStack } from './stacks/catalog.ts';
 import { LakeStack } from './stacks/lake.ts';
 import { PipelineStack } from './stacks/pipeline.ts';
@@ -14,6 +15,8 @@ export interface Stacks {
   readonly catalog: CatalogStack;
   /** Only where the configuration asks for raw tables. */
   readonly rawTables?: RawTablesStack;
+  /** Only where account data is configured. */
+  readonly accountData?: AccountDataStack;
 }
 
 /**
@@ -46,9 +49,25 @@ export function buildStacks(app: App, configuration: Configuration): Stacks {
       })
     : undefined;
   rawTables?.addStackDependency(catalog, 'It creates the database.');
+  const accountData =
+    configuration.accountData === undefined
+      ? undefined
+      : new AccountDataStack(app, 'AppleDataPipelineAccountData', {
+          ...environment,
+          configuration,
+          accountData: configuration.accountData,
+          lake,
+          pipeline,
+        });
   for (const [key, value] of Object.entries({ service: 'apple-data-pipeline', ...configuration.tags })) {
     Tags.of(app).add(key, value);
   }
   addNagChecks(app);
-  return { lake, pipeline, catalog, ...(rawTables === undefined ? {} : { rawTables }) };
+  return {
+    lake,
+    pipeline,
+    catalog,
+    ...(rawTables === undefined ? {} : { rawTables }),
+    ...(accountData === undefined ? {} : { accountData }),
+  };
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { workerShare } from '../lambdas/lib/analytics/call-rate.ts';
 import { type Account, account, GRANULARITIES, granularity } from '../lambdas/lib/analytics/contracts.ts';
+import { accountDataFields, accountDataOriginProblems } from './account-data-config.ts';
 import { ConfigurationError } from './configuration-error.ts';
+import { origin } from './origin.ts';
 import { DEFAULT_REPORTS, selectReports } from './report-selection.ts';
 import { scheduleProblem } from './schedule-expression.ts';
 
@@ -20,12 +22,6 @@ const ARN_PLACEHOLDER = 'x'.repeat(256);
 const appId = z.string().regex(/^\d{1,20}$/, 'an app is named by its Apple ID, digits only, as a string');
 const allOrApps = z.union([z.literal('all'), z.array(appId).min(1)], 'must be "all" or a list of Apple IDs');
 const reportName = z.string().trim().min(1);
-
-const origin = z.string().refine(isOrigin, 'must be an origin such as https://host or https://host:8443');
-
-function isOrigin(text: string): boolean {
-  return URL.canParse(text) && new URL(text).origin === text;
-}
 
 const accountFields = z.strictObject({
   /** Names the account's secrets, schedule, lease and runs: lower-case letters, digits and `-`. */
@@ -90,6 +86,8 @@ const queryLimitFields = z.strictObject({
   people: gigabytes.default(10),
   /** In the workgroup of dashboards and jobs. Default 1. */
   automation: gigabytes.default(1),
+  /** In the workgroup of account data. Default 10. */
+  accountData: gigabytes.default(10),
 });
 
 const topFields = {
@@ -116,6 +114,8 @@ const topFields = {
   appleBaseUrl: origin.default('https://api.appstoreconnect.apple.com'),
   /** Exact origins admitted beside Apple's hosts, for tests against another server. Default none. */
   trustedOrigins: z.array(origin).default([]),
+  /** Account Data Transfer; `{}` takes every default. Default: none of its resources exist. */
+  accountData: accountDataFields.optional(),
 };
 
 const topLevel = z.strictObject({ accounts: z.array(z.unknown()).min(1), ...topFields });
@@ -253,8 +253,14 @@ function accountNameProblems(accounts: readonly unknown[]): string[] {
 }
 
 function originProblems(top: z.infer<typeof topLevel>): string[] {
-  if (top.appleBaseUrl.startsWith('https://') || top.trustedOrigins.includes(top.appleBaseUrl)) return [];
-  return ['appleBaseUrl: must be https, unless the same origin also stands under trustedOrigins'];
+  const isTrusted = (url: string) => url.startsWith('https://') || top.trustedOrigins.includes(url);
+  const problem = 'must be https, unless the same origin also stands under trustedOrigins';
+  return [
+    ...(isTrusted(top.appleBaseUrl) ? [] : [`appleBaseUrl: ${problem}`]),
+    ...(top.accountData === undefined ? [] : accountDataOriginProblems(top.accountData, isTrusted)).map(
+      (field) => `accountData.${field}: ${problem}`,
+    ),
+  ];
 }
 
 /**

@@ -19,8 +19,8 @@ function questionOf(text: string): string {
 }
 
 /**
- * Reads the `.sql` files of a folder, by name. Throws an Error that names the file when it does not begin with a
- * header comment, or holds a semicolon outside comments, which Athena refuses in a saved query of one statement.
+ * Reads the `.sql` files of a folder, by name. Throws an Error that names the file when it does not begin with its
+ * question in a comment.
  */
 export function readQueryFiles(directory: string): QueryFile[] {
   return readdirSync(directory)

@@ -117,11 +117,17 @@ export class VirtualClock implements Clock {
   }
 }
 
+/** Node takes a longer timer for one of a millisecond. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** The machine's own time. */
 export const realClock: Clock = {
   now: () => Date.now(),
   sleep: async (milliseconds, signal) => {
     const { setTimeout } = await import('node:timers/promises');
-    await setTimeout(milliseconds, undefined, signal === undefined ? {} : { signal });
+    const options = signal === undefined ? {} : { signal };
+    let left = milliseconds;
+    for (; left > LONGEST_TIMER; left -= LONGEST_TIMER) await setTimeout(LONGEST_TIMER, undefined, options);
+    await setTimeout(left, undefined, options);
   },
 };

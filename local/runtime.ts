@@ -1,11 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seededRandom } from './asl/random.ts';
-import { createRunner, type ExecutionResult } from './asl/runner.ts';
-import type { Assembly, AssemblySchedule } from './assembly/model.ts';
+import { createRunner } from './asl/runner.ts';
+import type { Assembly } from './assembly/model.ts';
 import type { Authorize } from './aws-json/json-service.ts';
-import { ServiceError } from './aws-json/service-error.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, VirtualClock } from './clock.ts';
 import { functionEnvironment } from './functions/function-environment.ts';
 import { createFunctionHost, type FunctionHost, type FunctionLogLine } from './functions/function-host.ts';
 import { type RunningServer, type StandInHandler, serve } from './http.ts';
@@ -15,7 +14,8 @@ import { Principals } from './principals.ts';
 import { createS3Service, type S3AccessRequest } from './s3/service.ts';
 import { createForwardingS3Service } from './s3-proxy/forwarding-service.ts';
 import type { S3Upstream } from './s3-proxy/upstream.ts';
-import { firings } from './schedules/schedule-times.ts';
+import { type RunSchedulesOptions, type ScheduledRun, ScheduleRunner } from './schedules/run-schedules.ts';
+import { Standstill } from './schedules/standstill.ts';
 import { createSecretsService } from './secrets/server.ts';
 import {
   type ExecutionRecord,
@@ -26,6 +26,8 @@ import { createMachineAccess } from './step-functions/machine-access.ts';
 import { machineObjects } from './step-functions/machine-objects.ts';
 import { createStepFunctionsService } from './step-functions/server.ts';
 import { createTaskInvoker } from './step-functions/task-integrations.ts';
+
+export type { RunSchedulesOptions, ScheduledRun } from './schedules/run-schedules.ts';
 
 export type LocalServiceName = 's3' | 'secretsManager' | 'stepFunctions';
 
@@ -51,13 +53,6 @@ export interface LocalRuntimeOptions {
   wrapService?(service: LocalServiceName, handle: StandInHandler): StandInHandler;
 }
 
-/** A run that a schedule fired, when it has ended. */
-export interface ScheduledRun {
-  readonly schedule: AssemblySchedule;
-  readonly execution: ExecutionRecord;
-  readonly result: ExecutionResult;
-}
-
 export interface LocalRuntime {
   readonly functions: FunctionHost;
   readonly principals: Principals;
@@ -70,27 +65,21 @@ export interface LocalRuntime {
   /** Starts a machine by name; the name of the execution is made up unless given. */
   startExecution(machineName: string, input: unknown, executionName?: string): StartedExecution;
   stopExecution(executionArn: string, error?: string, cause?: string): void;
+  /** Invokes a function by name or ARN, whatever its role; rejects with `InvocationError`. */
+  invokeFunction(nameOrArn: string, payload: unknown): Promise<unknown>;
   /**
-   * Fires every schedule of the assembly from now on while its time is before `until` (milliseconds since 1970),
-   * one run after another; `onStart` and `onEnd` report progress. An aborted `signal` ends it after the run at
-   * work.
+   * Fires every schedule of the assembly, or those that `options` choose, from now on while its time is before
+   * `until` (milliseconds since 1970), one after another; `onStart` and `onEnd` report progress. An aborted
+   * `signal` ends it after the run at work. Returns the runs of machines.
    */
   runSchedules(until: number, options?: RunSchedulesOptions): Promise<ScheduledRun[]>;
-  /** Ends functions and servers. */
+  /**
+   * Waits until no execution runs, or until the time is `until` (milliseconds since 1970), whichever is first.
+   * Virtual time then stands still until more is asked of the runtime.
+   */
+  waitForExecutions(until: number): Promise<'all-ended' | 'time-is-over'>;
+  /** Ends functions and servers; executions that still run end as ABORTED. */
   close(): Promise<void>;
-}
-
-export interface RunSchedulesOptions {
-  onStart?(schedule: AssemblySchedule, execution: ExecutionRecord): void;
-  /** The next run waits for it. */
-  onEnd?(run: ScheduledRun): void | Promise<void>;
-  readonly signal?: AbortSignal;
-}
-
-/** `analytics-sync-main` at 2026-06-03T00:00:00Z -> `analytics-sync-main-20260603T000000Z`, at most 80 characters. */
-function scheduledExecutionName(scheduleName: string, at: number): string {
-  const time = new Date(at).toISOString().replace(/[-:]|\.\d+/g, '');
-  return `${scheduleName.slice(0, 63)}-${time}`;
 }
 
 async function startServers(handlers: Readonly<Record<LocalServiceName, StandInHandler>>) {
@@ -167,7 +156,7 @@ export async function createLocalRuntime(options: LocalRuntimeOptions): Promise<
   const machineS3 = { handle: s3Handler, clock, region };
   const runner = createRunner({
     clock,
-    invoke: createTaskInvoker({ functions, access, s3: machineS3 }),
+    invoke: createTaskInvoker({ functions, access, s3: machineS3, executions: () => executions }),
     mapRunRefusal: access.mapRunRefusal,
     objects: (executionArn) => machineObjects(machineS3, access.principalOf(executionArn)),
     random: seededRandom(options.seed ?? 1),
@@ -184,29 +173,24 @@ export async function createLocalRuntime(options: LocalRuntimeOptions): Promise<
     stepFunctions: wrap('stepFunctions', createStepFunctionsService({ ...common, executions })),
   });
 
-  function assertMayStart({ name, roleArn, targetArn }: AssemblySchedule): void {
-    const action = 'states:StartExecution';
-    if (authorize({ principal: principals.ofRole(roleArn), action, resource: targetArn })) return;
-    throw new ServiceError(
-      'AccessDeniedException',
-      `schedule ${name}: ${roleArn} is not authorized to perform: ${action} on resource: ${targetArn}`,
-    );
+  const hold = () => (clock instanceof VirtualClock ? clock.hold() : () => {});
+  async function invokeFunction(nameOrArn: string, payload: unknown): Promise<unknown> {
+    const release = hold();
+    try {
+      return await functions.invoke(nameOrArn, payload);
+    } finally {
+      release();
+    }
   }
-
-  async function fire(
-    schedule: AssemblySchedule,
-    at: number,
-    report: RunSchedulesOptions,
-  ): Promise<ScheduledRun> {
-    assertMayStart(schedule);
-    const name = scheduledExecutionName(schedule.name, at);
-    const { record, result } = executions.start(schedule.targetArn, schedule.input, name);
-    report.onStart?.(schedule, record);
-    const ended = await result;
-    const run = { schedule, execution: executions.describe(record.executionArn), result: ended };
-    await report.onEnd?.(run);
-    return run;
-  }
+  const schedules = new ScheduleRunner({
+    assembly,
+    clock,
+    executions,
+    principals,
+    authorize,
+    invoke: invokeFunction,
+  });
+  const standstill = new Standstill(clock);
 
   return {
     functions,
@@ -216,35 +200,39 @@ export async function createLocalRuntime(options: LocalRuntimeOptions): Promise<
       return executions.list();
     },
     setSecret: (arn, value) => void secretValues.set(arn, value),
-    startExecution: (machineName, input, executionName) =>
-      executions.start(assembly.machine(machineName).arn, input, executionName),
+    startExecution(machineName, input, executionName) {
+      standstill.end();
+      return executions.start(assembly.machine(machineName).arn, input, executionName);
+    },
     stopExecution: (executionArn, error, cause) => executions.stop(executionArn, error, cause),
-    async runSchedules(until, report = {}) {
-      const runs: ScheduledRun[] = [];
-      for (const { schedule, at } of firings(assembly.schedules, clock.now(), until)) {
-        if (at > clock.now()) await sleepUnlessAborted(clock, at - clock.now(), report.signal);
-        if (report.signal?.aborted) break;
-        runs.push(await fire(schedule, at, report));
-      }
-      return runs;
+    invokeFunction(nameOrArn, payload) {
+      standstill.end();
+      return invokeFunction(nameOrArn, payload);
+    },
+    runSchedules(until, report = {}) {
+      standstill.end();
+      return schedules.run(until, report);
+    },
+    async waitForExecutions(until) {
+      const over = new AbortController();
+      const settled = executions.settled().then(() => 'all-ended' as const);
+      const late = clock
+        .sleep(until - clock.now(), over.signal)
+        .then(() => 'time-is-over' as const)
+        .catch(() => settled);
+      standstill.end();
+      const outcome = await Promise.race([settled, late]);
+      standstill.begin();
+      over.abort();
+      return outcome;
     },
     async close() {
+      await executions.stopAll();
+      standstill.end();
       await functions.close();
       await servers.close();
       await s3.settled();
       await service.close();
     },
   };
-}
-
-async function sleepUnlessAborted(
-  clock: Clock,
-  milliseconds: number,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  try {
-    await clock.sleep(milliseconds, signal);
-  } catch (error) {
-    if (!signal?.aborted) throw error;
-  }
 }

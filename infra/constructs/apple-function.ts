@@ -19,7 +19,12 @@ export interface AppleFunctionProps {
   readonly diskMegabytes: number | undefined;
   readonly environment: Readonly<Record<string, string>>;
   readonly logRetention: RetentionDays;
+  /** Why nothing takes the events that it failed to handle; by default because Step Functions invokes it. */
+  readonly withoutDeadLetters?: string;
 }
+
+const INVOKED_BY_MACHINE =
+  'Step Functions invokes it synchronously and handles its errors; nothing is queued.';
 
 /**
  * Bytes on their way lie outside JavaScript's heap and are freed when its young generation is collected: at 4 MB
@@ -30,8 +35,7 @@ const NODE_OPTIONS = '--enable-source-maps --max-semi-space-size=4';
 
 /**
  * One Lambda function with its own role, log group and bundle. The role may write its own logs and traces and
- * nothing else; grants are added by what owns the resource. It runs outside any VPC, and only Step Functions
- * invokes it, synchronously.
+ * nothing else; grants are added by what owns the resource. It runs outside any VPC.
  */
 export class AppleFunction extends Construct {
   readonly function: NodejsFunction;
@@ -64,7 +68,7 @@ export class AppleFunction extends Construct {
       environment: { NODE_OPTIONS, ...props.environment },
       bundling: BUNDLING,
     });
-    this.#acknowledgeFindings();
+    this.#acknowledgeFindings(props.withoutDeadLetters ?? INVOKED_BY_MACHINE);
   }
 
   /** Adds one Allow statement to the function's role. */
@@ -74,10 +78,9 @@ export class AppleFunction extends Construct {
     );
   }
 
-  #acknowledgeFindings(): void {
-    const synchronous = 'Step Functions invokes it synchronously and handles its errors; nothing is queued.';
-    acknowledge(this.function, 'Serverless-LambdaDLQ', synchronous);
-    acknowledge(this.function, 'Serverless-LambdaAsyncFailureDestination', synchronous);
+  #acknowledgeFindings(withoutDeadLetters: string): void {
+    acknowledge(this.function, 'Serverless-LambdaDLQ', withoutDeadLetters);
+    acknowledge(this.function, 'Serverless-LambdaAsyncFailureDestination', withoutDeadLetters);
     acknowledge(
       this.role,
       'AwsSolutions-IAM5[Resource::*]',

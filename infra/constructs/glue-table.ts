@@ -2,6 +2,7 @@ import { Stack } from 'aws-cdk-lib';
 import { CfnTable } from 'aws-cdk-lib/aws-glue';
 import type { Construct } from 'constructs';
 import type { TableColumn, TableColumnType } from '../../lambdas/lib/analytics/report-tables.ts';
+import type { PrefixTableDescription } from '../tables.ts';
 
 /** A column as Glue describes it: `type` in Hive's words. */
 export interface GlueColumn {
@@ -16,6 +17,7 @@ const HIVE_TYPES: Readonly<Record<TableColumnType, string>> = {
   DOUBLE: 'double',
   DATE: 'date',
   BOOLEAN: 'boolean',
+  TIMESTAMP: 'timestamp',
   'MAP(VARCHAR, VARCHAR)': 'map<string,string>',
   'MAP(VARCHAR, DOUBLE)': 'map<string,double>',
 };
@@ -29,7 +31,7 @@ export function glueColumn({ name, type, comment }: TableColumn): GlueColumn {
 export interface TablePlace {
   /** Name of the database. */
   readonly database: string;
-  /** Name of the analytics bucket. */
+  /** Name of the bucket with their objects. */
   readonly bucket: string;
 }
 
@@ -57,11 +59,18 @@ export const PARQUET: FileFormat = {
 };
 
 /** One JSON object a line. */
-export const JSON_LINES: FileFormat = {
+const JSON_LINES: FileFormat = {
   ...TEXT_FILES,
   serializationLibrary: 'org.openx.data.jsonserde.JsonSerDe',
   serializationParameters: {},
   tableParameters: { classification: 'json' },
+};
+
+/** Of files that end so. */
+export const FORMAT_OF_FILES: Readonly<Record<PrefixTableDescription['extension'], FileFormat>> = {
+  '.json': JSON_LINES,
+  '.jsonl': JSON_LINES,
+  '.parquet': PARQUET,
 };
 
 /** Tab-separated text with a header line, quotes being data, columns found by position. */

@@ -1,12 +1,5 @@
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import {
-  Alarm,
-  ComparisonOperator,
-  type IMetric,
-  Metric,
-  TreatMissingData,
-} from 'aws-cdk-lib/aws-cloudwatch';
-import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
@@ -15,19 +8,8 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { acknowledge } from '../nag.ts';
+import { type AlarmDefinition, addAlarms, functionAlarms, outcomeAlarms, ownMetric } from './alarms.ts';
 import type { AppleFunction } from './apple-function.ts';
-
-/** CloudWatch namespace and `service` dimension of the product's own metrics, as the functions emit them. */
-export const METRICS_NAMESPACE = 'AppleDataPipeline';
-export const METRICS_SERVICE = 'apple-data-pipeline';
-
-/** Errors or throttles of one function in an hour that its retries no longer explain. */
-const FUNCTION_FAULTS_PER_HOUR = 10;
-
-/**
- * A day, so that an alarm on what every run repeats stays in ALARM from run to run instead of mailing anew.
- */
-const OUTCOME_PERIOD = Duration.days(1);
 
 /** Outcomes that a person must act on or know of: metric name and what happened, for the alarm's description. */
 const OUTCOMES = {
@@ -66,17 +48,6 @@ export interface MonitoringProps {
   readonly hoursWithoutSuccess: number | undefined;
 }
 
-/** One alarm: `condition` is its construct id and `heading` its heading in the runbook. */
-interface AlarmDefinition {
-  readonly condition: string;
-  readonly heading: string;
-  readonly description: string;
-  readonly metric: IMetric;
-  readonly atLeast?: number;
-  /** Alarms when nothing was counted for this many hours, instead of when something was. */
-  readonly hoursWithout?: number;
-}
-
 function machineAlarms(machine: StateMachine): AlarmDefinition[] {
   const hour = { period: Duration.hours(1), statistic: 'Sum' };
   const alarm = (heading: string, description: string, metric: IMetric): AlarmDefinition => ({
@@ -93,16 +64,6 @@ function machineAlarms(machine: StateMachine): AlarmDefinition[] {
   ];
 }
 
-function ownMetric(metricName: string, period: Duration): Metric {
-  return new Metric({
-    namespace: METRICS_NAMESPACE,
-    metricName,
-    dimensionsMap: { service: METRICS_SERVICE },
-    period,
-    statistic: 'Sum',
-  });
-}
-
 /** Not the machine's own count of successes: a run that ends as already running behind another succeeds as well. */
 function noSuccessAlarms(hours: number | undefined): AlarmDefinition[] {
   if (hours === undefined) return [];
@@ -111,36 +72,7 @@ function noSuccessAlarms(hours: number | undefined): AlarmDefinition[] {
   return [{ condition: 'NoSuccess', heading: 'NoSuccess', description, metric, hoursWithout: hours }];
 }
 
-function functionAlarms(functions: MonitoringProps['functions']): AlarmDefinition[] {
-  const hour = { period: Duration.hours(1), statistic: 'Sum' };
-  return Object.entries(functions).flatMap(([id, target]) => [
-    {
-      condition: `${id}Errors`,
-      heading: 'FunctionErrors',
-      description: `${id} fails more often than its retries explain.`,
-      metric: target.function.metricErrors(hour),
-      atLeast: FUNCTION_FAULTS_PER_HOUR,
-    },
-    {
-      condition: `${id}Throttles`,
-      heading: 'FunctionThrottles',
-      description: `${id} finds no free concurrency in this AWS account.`,
-      metric: target.function.metricThrottles(hour),
-      atLeast: FUNCTION_FAULTS_PER_HOUR,
-    },
-  ]);
-}
-
-function outcomeAlarms(): AlarmDefinition[] {
-  return Object.entries(OUTCOMES).map(([metricName, description]) => ({
-    condition: metricName,
-    heading: metricName,
-    description,
-    metric: ownMetric(metricName, OUTCOME_PERIOD),
-  }));
-}
-
-/** The one list of the product's alarms. */
+/** The one list of the alarms of analytics. */
 function alarmDefinitions(props: MonitoringProps): readonly AlarmDefinition[] {
   return [
     ...machineAlarms(props.machine),
@@ -154,7 +86,7 @@ function alarmDefinitions(props: MonitoringProps): readonly AlarmDefinition[] {
         statistic: 'Maximum',
       }),
     },
-    ...outcomeAlarms(),
+    ...outcomeAlarms(OUTCOMES),
     ...functionAlarms(props.functions),
   ];
 }
@@ -173,22 +105,7 @@ export class Monitoring extends Construct {
         'A mail that cannot be delivered is not worth a queue: the alarm itself stays in CloudWatch.',
       );
     }
-    const action = new SnsAction(this.topic);
-    for (const definition of alarmDefinitions(props)) {
-      const without = definition.hoursWithout;
-      const alarm = new Alarm(this, definition.condition, {
-        metric: definition.metric,
-        alarmDescription: `${definition.description} Runbook: docs/runbook.md, ${definition.heading}.`,
-        threshold: without === undefined ? (definition.atLeast ?? 1) : 1,
-        comparisonOperator:
-          without === undefined
-            ? ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
-            : ComparisonOperator.LESS_THAN_THRESHOLD,
-        evaluationPeriods: without ?? 1,
-        treatMissingData: without === undefined ? TreatMissingData.NOT_BREACHING : TreatMissingData.BREACHING,
-      });
-      alarm.addAlarmAction(action);
-    }
+    addAlarms(this, this.topic, alarmDefinitions(props));
   }
 
   #createTopic(): Topic {

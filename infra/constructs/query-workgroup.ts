@@ -1,5 +1,6 @@
 import { Stack } from 'aws-cdk-lib';
 import { CfnWorkGroup } from 'aws-cdk-lib/aws-athena';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import type { LandingBucket } from './landing-bucket.ts';
 
@@ -11,8 +12,10 @@ export interface QueryWorkgroupProps {
   readonly description: string;
   /** What one query may read before Athena cancels it. */
   readonly limitGigabytes: number;
-  /** Takes the results, encrypted with its own key; they expire there. */
+  /** Takes the results; they expire there. */
   readonly results: LandingBucket;
+  /** Encrypts the results, so that whoever may not decrypt the data may not read them either. */
+  readonly resultsKey: IKey;
   /** Deleted with its history and its users' own queries when the stack goes; tests only. */
   readonly disposable: boolean;
 }
@@ -20,10 +23,11 @@ export interface QueryWorkgroupProps {
 /** An Athena workgroup whose settings no client can override: limit per query, place and encryption of results. */
 export class QueryWorkgroup extends Construct {
   readonly resource: CfnWorkGroup;
+  readonly name: string;
 
   constructor(scope: Construct, id: string, props: QueryWorkgroupProps) {
     super(scope, id);
-    const { bucket, key } = props.results;
+    this.name = props.name;
     this.resource = new CfnWorkGroup(this, 'Resource', {
       name: props.name,
       description: props.description,
@@ -36,9 +40,9 @@ export class QueryWorkgroup extends Construct {
         bytesScannedCutoffPerQuery: Math.round(props.limitGigabytes * BYTES_PER_GIGABYTE),
         engineVersion: { selectedEngineVersion: 'Athena engine version 3' },
         resultConfiguration: {
-          outputLocation: `s3://${bucket.bucketName}/${props.name}/`,
+          outputLocation: `s3://${props.results.bucket.bucketName}/${props.name}/`,
           expectedBucketOwner: Stack.of(this).account,
-          encryptionConfiguration: { encryptionOption: 'SSE_KMS', kmsKey: key.keyArn },
+          encryptionConfiguration: { encryptionOption: 'SSE_KMS', kmsKey: props.resultsKey.keyArn },
         },
       },
     });

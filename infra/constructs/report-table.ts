@@ -2,11 +2,10 @@ import type { CfnTable } from 'aws-cdk-lib/aws-glue';
 import { Construct } from 'constructs';
 import type { CatalogReport } from '../../lambdas/lib/analytics/report-catalog.ts';
 import {
-  ADDED_COLUMNS,
   columnName,
+  columnsInFiles,
   DATE_COLUMN,
   type ReportTable,
-  type TableColumn,
 } from '../../lambdas/lib/analytics/report-tables.ts';
 import { describeReportTable } from '../tables.ts';
 import {
@@ -37,11 +36,6 @@ function projectDays(column: string, first: string, stepDays: number): Record<st
 
 function projectValues(column: string, values: readonly string[]): Record<string, string> {
   return { [`projection.${column}.type`]: 'enum', [`projection.${column}.values`]: values.join(',') };
-}
-
-/** All columns of a report's table in the order of its files, the partition not among them. */
-export function columnsInFiles(table: ReportTable): readonly TableColumn[] {
-  return [...table.columns, ...ADDED_COLUMNS];
 }
 
 /**

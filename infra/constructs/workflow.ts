@@ -153,6 +153,11 @@ export class Workflow extends Construct {
     return policy;
   }
 
+  /** Grants the start of this machine, in a policy of its own for the same reason. */
+  allowStart(scope: Construct, id: string, role: Role): Policy {
+    return new Policy(scope, id, { roles: [role], statements: [this.#startStatement()] });
+  }
+
   #allowDistributedMap(labels: readonly string[]): void {
     const policy = this.allowOnExecutions(this, 'DistributedMap', this.role, [
       { actions: ['states:DescribeExecution', 'states:StopExecution'], resources: [this.executionArns()] },
@@ -161,8 +166,13 @@ export class Workflow extends Construct {
         resources: labels.map((label) => this.executionArns(label)),
       },
     ]);
-    policy.addStatements(
-      new PolicyStatement({ actions: ['states:StartExecution'], resources: [this.machine.stateMachineArn] }),
-    );
+    policy.addStatements(this.#startStatement());
+  }
+
+  #startStatement(): PolicyStatement {
+    return new PolicyStatement({
+      actions: ['states:StartExecution'],
+      resources: [this.machine.stateMachineArn],
+    });
   }
 }

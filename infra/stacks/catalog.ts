@@ -5,12 +5,19 @@ import { CfnDatabase } from 'aws-cdk-lib/aws-glue';
 import type { Construct } from 'constructs';
 import { REPORT_TABLES } from '../../lambdas/lib/analytics/report-tables.ts';
 import type { Configuration } from '../config.ts';
+import { AccountDataCatalog } from '../constructs/account-data-catalog.ts';
 import type { TablePlace } from '../constructs/glue-table.ts';
-import { LinesTable } from '../constructs/lines-table.ts';
+import { PrefixTable } from '../constructs/prefix-table.ts';
 import { QueryWorkgroup } from '../constructs/query-workgroup.ts';
 import { CuratedTable } from '../constructs/report-table.ts';
 import { type QueryFile, readQueryFiles, tablesOf } from '../query-files.ts';
-import { configuredTables, DATABASE_NAME, LINES_TABLES } from '../tables.ts';
+import {
+  ACCOUNT_DATA_DATABASE_NAME,
+  ACCOUNT_DATA_TABLES,
+  configuredTables,
+  DATABASE_NAME,
+  LINES_TABLES,
+} from '../tables.ts';
 import type { LakeStack } from './lake.ts';
 
 /** Names of the workgroups, which are also the prefixes of their results. */
@@ -21,6 +28,8 @@ export const WORKGROUP_NAMES = {
 
 const QUERIES = fileURLToPath(new URL('../../queries', import.meta.url));
 
+const KNOWN_TABLES = [...REPORT_TABLES, ...LINES_TABLES, ...ACCOUNT_DATA_TABLES].map(({ name }) => name);
+
 export interface CatalogStackProps extends StackProps {
   readonly configuration: Configuration;
   readonly lake: LakeStack;
@@ -30,7 +39,13 @@ export interface CatalogStackProps extends StackProps {
   readonly queries?: string;
 }
 
-/** What queries see: the Glue database with its tables, Athena's workgroups, the saved queries. */
+/** Where the queries over some tables are saved. */
+interface QueryPlace {
+  readonly database: string;
+  readonly workgroup: QueryWorkgroup;
+}
+
+/** What queries see: the Glue databases with their tables, Athena's workgroups, the saved queries. */
 export class CatalogStack extends Stack {
   readonly database: CfnDatabase;
 
@@ -53,6 +68,7 @@ export class CatalogStack extends Stack {
       description: 'Queries of people.',
       limitGigabytes: queryLimits.people,
       results,
+      resultsKey: results.key,
       disposable,
     });
     new QueryWorkgroup(this, 'Automation', {
@@ -60,44 +76,67 @@ export class CatalogStack extends Stack {
       description: 'Queries of dashboards and jobs.',
       limitGigabytes: queryLimits.automation,
       results,
+      resultsKey: results.key,
       disposable,
     });
-    this.#saveQueries(readQueryFiles(props.queries ?? QUERIES), tables, people);
+    const analytics: QueryPlace = { database: DATABASE_NAME, workgroup: people };
+    this.#saveQueries(
+      readQueryFiles(props.queries ?? QUERIES),
+      new Map([...tables.map((name) => [name, analytics] as const), ...this.#createAccountData(props)]),
+    );
     new CfnOutput(this, 'DatabaseName', { value: DATABASE_NAME });
     new CfnOutput(this, 'PeopleWorkgroup', { value: WORKGROUP_NAMES.people });
     new CfnOutput(this, 'AutomationWorkgroup', { value: WORKGROUP_NAMES.automation });
   }
 
   /** Returns the names of the tables that queries may read. */
-  #createTables(configuration: Configuration, bucket: string): ReadonlySet<string> {
+  #createTables(configuration: Configuration, bucket: string): string[] {
     const place: TablePlace = { database: DATABASE_NAME, bucket };
     const tables = configuredTables(configuration);
     for (const table of [
       ...tables.map((table) => new CuratedTable(this, table.name, place, table)),
-      ...LINES_TABLES.map((table) => new LinesTable(this, table.name, { ...place, ...table })),
+      ...LINES_TABLES.map((table) => new PrefixTable(this, table.name, place, table)),
     ]) {
       table.node.addDependency(this.database);
     }
-    return new Set([...tables, ...LINES_TABLES].map(({ name }) => name));
+    return [...tables, ...LINES_TABLES].map(({ name }) => name);
   }
 
-  /** A query stays out when it reads a table that no account asks for. */
-  #saveQueries(
-    queries: readonly QueryFile[],
-    configured: ReadonlySet<string>,
-    workgroup: QueryWorkgroup,
-  ): void {
-    const known = [...REPORT_TABLES, ...LINES_TABLES].map(({ name }) => name);
+  /** Returns where the queries of each table are saved; none where no account data is transferred. */
+  #createAccountData({ configuration, lake, disposable }: CatalogStackProps): [string, QueryPlace][] {
+    if (configuration.accountData === undefined) return [];
+    const { workgroup } = new AccountDataCatalog(this, 'AccountData', {
+      personal: lake.personal,
+      results: lake.results,
+      limitGigabytes: configuration.queryLimits.accountData,
+      disposable,
+    });
+    const place: QueryPlace = { database: ACCOUNT_DATA_DATABASE_NAME, workgroup };
+    return ACCOUNT_DATA_TABLES.map(({ name }) => [name, place]);
+  }
+
+  /**
+   * A query stays out when it reads a table that this deployment lacks. Throws an Error that names the query when it
+   * reads tables of several databases: no workgroup may read them together.
+   */
+  #saveQueries(queries: readonly QueryFile[], places: ReadonlyMap<string, QueryPlace>): void {
     for (const query of queries) {
-      if (!tablesOf(query, known).every((table) => configured.has(table))) continue;
+      const found = tablesOf(query, KNOWN_TABLES).map((table) => places.get(table));
+      const [place] = found;
+      if (place === undefined || found.includes(undefined)) continue;
+      if (found.some((other) => other !== place)) {
+        throw new Error(
+          `queries/${query.name}.sql reads tables of several databases: make it several queries`,
+        );
+      }
       const saved = new CfnNamedQuery(this, `query-${query.name}`, {
         name: query.name,
         description: query.question,
-        database: DATABASE_NAME,
-        workGroup: WORKGROUP_NAMES.people,
+        database: place.database,
+        workGroup: place.workgroup.name,
         queryString: query.text,
       });
-      saved.node.addDependency(workgroup);
+      saved.node.addDependency(place.workgroup);
     }
   }
 }

@@ -13,11 +13,29 @@ import { acknowledge } from '../nag.ts';
  */
 export const SECRET_PLACEHOLDER = '{"privateKey":"","keyId":"","issuerId":""}';
 
+/** The same for the key of Account & Organizational Data Sharing. */
+export const DATA_SHARING_PLACEHOLDER = '{"privateKey":"","keyId":"","teamId":"","clientId":""}';
+
+/** Longer than an unpacking that was interrupted may take to be begun again. */
+const UNPACKING_DAYS = 7;
+
 /** The keys of one account of App Store Connect. */
 export interface AccountSecrets {
   readonly reader: Secret;
   /** Only where the account has an Admin key. */
   readonly admin?: Secret;
+}
+
+/** A secret that a person puts one of Apple's keys into. */
+interface KeySecret {
+  readonly id: string;
+  readonly description: string;
+  readonly placeholder: string;
+  /** Which key, and what its file holds. */
+  readonly putIn: string;
+  /** Where a person makes it. */
+  readonly madeIn: string;
+  readonly disposable: boolean;
 }
 
 export interface LakeStackProps extends StackProps {
@@ -35,6 +53,8 @@ export class LakeStack extends Stack {
   readonly grantsKey: Key;
   /** By account name. */
   readonly secrets: ReadonlyMap<string, AccountSecrets>;
+  /** Signs client secrets for people's tokens; only where account data is configured. */
+  readonly dataSharingKey: Secret | undefined;
 
   constructor(scope: Construct, id: string, props: LakeStackProps) {
     super(scope, id, { ...props, terminationProtection: !props.disposable });
@@ -49,7 +69,10 @@ export class LakeStack extends Stack {
       holds: 'account data of people who authorised its transfer',
       // An erased object must be gone, not an old version.
       versioned: false,
-      lifecycleRules: [{ id: 'consents', prefix: 'consents/', expiration: Duration.days(1) }],
+      lifecycleRules: [
+        { id: 'consents', prefix: 'consents/', expiration: Duration.days(1) },
+        { id: 'unpacking', prefix: 'unpacking/', expiration: Duration.days(UNPACKING_DAYS) },
+      ],
       disposable,
     });
     this.results = new LandingBucket(this, 'Results', {
@@ -66,6 +89,8 @@ export class LakeStack extends Stack {
     this.secrets = new Map(
       configuration.accounts.map((account) => [account.name, this.#createSecrets(account, disposable)]),
     );
+    this.dataSharingKey =
+      configuration.accountData === undefined ? undefined : this.#createDataSharingKey(disposable);
     this.#outputBuckets();
   }
 
@@ -77,20 +102,42 @@ export class LakeStack extends Stack {
   }
 
   #createSecret(account: AccountConfiguration, use: 'Reader' | 'Admin', disposable: boolean): Secret {
-    const secret = new Secret(this, `${use}Key-${account.name}`, {
+    const shape = account.key === 'individual' ? '{privateKey, keyId}' : '{privateKey, keyId, issuerId}';
+    return this.#createKeySecret({
+      id: `${use}Key-${account.name}`,
       description: `App Store Connect ${use.toLowerCase()} key of account ${account.name}, JSON.`,
-      secretStringValue: SecretValue.unsafePlainText(SECRET_PLACEHOLDER),
-      removalPolicy: disposable ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
+      placeholder: SECRET_PLACEHOLDER,
+      putIn: `the ${use.toLowerCase()} key in: key.json holds ${shape}`,
+      madeIn: 'App Store Connect',
+      disposable,
+    });
+  }
+
+  #createDataSharingKey(disposable: boolean): Secret {
+    return this.#createKeySecret({
+      id: 'DataSharingKey',
+      description: 'Key of Account & Organizational Data Sharing, JSON.',
+      placeholder: DATA_SHARING_PLACEHOLDER,
+      putIn: 'the data sharing key in: key.json holds {privateKey, keyId, teamId, clientId}',
+      madeIn: 'the developer account',
+      disposable,
+    });
+  }
+
+  #createKeySecret(key: KeySecret): Secret {
+    const secret = new Secret(this, key.id, {
+      description: key.description,
+      secretStringValue: SecretValue.unsafePlainText(key.placeholder),
+      removalPolicy: key.disposable ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
     });
     acknowledge(
       secret,
       'AwsSolutions-SMG4',
-      "Apple's keys are made and revoked by a person in App Store Connect; no API rotates them.",
+      `Apple's keys are made and revoked by a person in ${key.madeIn}; no API rotates them.`,
     );
-    const shape = account.key === 'individual' ? '{privateKey, keyId}' : '{privateKey, keyId, issuerId}';
     new CfnOutput(secret, 'Arn', { value: secret.secretArn });
     new CfnOutput(secret, 'Command', {
-      description: `Puts the ${use.toLowerCase()} key in: key.json holds ${shape}, privateKey being the text of the .p8 file.`,
+      description: `Puts ${key.putIn}, privateKey being the text of the .p8 file.`,
       value: `aws secretsmanager put-secret-value --secret-id ${secret.secretArn} --secret-string file://key.json`,
     });
     return secret;
@@ -100,6 +147,9 @@ export class LakeStack extends Stack {
     new CfnOutput(this, 'AnalyticsBucket', { value: this.analytics.bucket.bucketName });
     new CfnOutput(this, 'PersonalBucket', { value: this.personal.bucket.bucketName });
     new CfnOutput(this, 'ResultsBucket', { value: this.results.bucket.bucketName });
+    if (this.dataSharingKey !== undefined) {
+      new CfnOutput(this, 'GrantsKeyArn', { value: this.grantsKey.keyArn });
+    }
   }
 }
 

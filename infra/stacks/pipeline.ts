@@ -1,13 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { Annotations, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { accountInput, type Configuration } from '../config.ts';
 import { AccountSchedule } from '../constructs/account-schedule.ts';
+import { METRICS_NAMESPACE, METRICS_SERVICE } from '../constructs/alarms.ts';
 import { AppleFunction } from '../constructs/apple-function.ts';
 import { grantLakeAccess } from '../constructs/lake-access.ts';
-import { METRICS_NAMESPACE, METRICS_SERVICE, Monitoring } from '../constructs/monitoring.ts';
+import { Monitoring } from '../constructs/monitoring.ts';
 import { readWorkflowDefinition, Workflow } from '../constructs/workflow.ts';
 import {
   ANALYTICS_SYNC_FUNCTIONS,
@@ -56,6 +58,10 @@ export function hoursWithoutSuccess(configuration: Configuration): number | unde
 
 /** Everything that runs and keeps nothing: functions, state machines, schedules, alarms. */
 export class PipelineStack extends Stack {
+  /** Takes what schedules could not start, of every flow. */
+  readonly scheduleDeadLetterQueue: Queue;
+  /** Every alarm tells it, of every flow. */
+  readonly alarmTopic: Topic;
   readonly #configuration: Configuration;
   readonly #lake: LakeStack;
 
@@ -80,14 +86,16 @@ export class PipelineStack extends Stack {
     ]);
 
     const rebuild = this.#createRebuild();
-    const deadLetterQueue = this.#createSchedules(workflow);
+    this.scheduleDeadLetterQueue = this.#createSchedules(workflow);
     const monitoring = new Monitoring(this, 'Monitoring', {
       machine: workflow.machine,
       functions: { ...functions, ...rebuild.functions },
-      scheduleDeadLetterQueue: deadLetterQueue,
+      scheduleDeadLetterQueue: this.scheduleDeadLetterQueue,
       alarmEmail: this.#configuration.alarmEmail,
       hoursWithoutSuccess: props.disposable ? undefined : this.#watchedHours(),
     });
+
+    this.alarmTopic = monitoring.topic;
 
     new CfnOutput(this, 'AnalyticsSyncArn', { value: workflow.machine.stateMachineArn });
     new CfnOutput(this, 'RebuildCuratedArn', { value: rebuild.workflow.machine.stateMachineArn });

@@ -33,6 +33,29 @@ const SAMPLES: readonly Sample[] = [
   },
 ];
 
+const ACCOUNT_DATA_SAMPLES: readonly Sample[] = [
+  {
+    query: 'account-data-arrivals',
+    columns: [
+      'instance_at',
+      'standing',
+      'partial',
+      'archives',
+      'members',
+      'tables',
+      'files',
+      'rows',
+      'bytes',
+    ],
+    rows: 6,
+  },
+  {
+    query: 'account-data-current-rows',
+    columns: ['dataset', 'member', 'row_number', 'fields'],
+    rows: 6,
+  },
+];
+
 function shorten(answer: QueryAnswer, { columns, rows }: Sample): QueryAnswer {
   const places = columns.map((name) => answer.columns.findIndex((column) => column.name === name));
   return {
@@ -41,32 +64,36 @@ function shorten(answer: QueryAnswer, { columns, rows }: Sample): QueryAnswer {
   };
 }
 
-function heading(question: string, query: string, appId: string): string {
-  return `\n${question}\nnpm run query -- ${query} --param ${FROM} --param ${TO} --param ${appId}`;
+function heading(question: string, query: string, parameters: readonly string[]): string {
+  return `\n${question}\nnpm run query -- ${[query, ...parameters].join(' --param ')}`;
 }
 
-async function sampleTable(database: LakeDatabase, sample: Sample, appId: string): Promise<string> {
+async function sampleTable(
+  database: LakeDatabase,
+  sample: Sample,
+  parameters: readonly string[],
+): Promise<string> {
   const query = await readShippedQuery(sample.query);
-  const answer = await database.answer(query, [FROM, TO, appId]);
+  const answer = await database.answer(query, parameters);
   const shown = shorten(answer, sample);
   const more = answer.rows.length - shown.rows.length;
   return [
-    heading(query.header.question, query.name, appId),
+    heading(query.header.question, query.name, parameters),
     toTable(shown),
     ...(more > 0 ? [`and ${more} more rows`] : []),
   ].join('\n');
 }
 
-async function downloadsChart(database: LakeDatabase, appId: string): Promise<string> {
+async function downloadsChart(database: LakeDatabase, parameters: readonly string[]): Promise<string> {
   const query = await readShippedQuery('overview');
-  const { columns, rows } = await database.answer(query, [FROM, TO, appId]);
+  const { columns, rows } = await database.answer(query, parameters);
   const [date, downloads] = ['date', 'total_downloads'].map((name) =>
     columns.findIndex((column) => column.name === name),
   );
   const bars = rows
     .slice(-CHART_DAYS)
     .map((row): Bar => ({ label: String(row[date ?? 0]), value: Number(row[downloads ?? 0] ?? 0) }));
-  return `${heading(query.header.question, query.name, appId)}\n${toBarChart(`total_downloads, last ${CHART_DAYS} days`, bars, CHART_WIDTH)}`;
+  return `${heading(query.header.question, query.name, parameters)}\n${toBarChart(`total_downloads, last ${CHART_DAYS} days`, bars, CHART_WIDTH)}`;
 }
 
 /**
@@ -74,12 +101,34 @@ async function downloadsChart(database: LakeDatabase, appId: string): Promise<st
  * command that gives it whole. Throws LakeNotFoundError and QueryFailedError.
  */
 export async function sampleAnswers(lakeDirectory: string, appId: string): Promise<string> {
+  const parameters = [FROM, TO, appId];
+  return withLake(lakeDirectory, async (database) => {
+    const parts: string[] = [];
+    for (const sample of SAMPLES) parts.push(await sampleTable(database, sample, parameters));
+    parts.push(await downloadsChart(database, parameters));
+    return parts;
+  });
+}
+
+/**
+ * Answers to both queries of account data for one grant of a lake directory, each below the command that gives it
+ * whole. Throws LakeNotFoundError and QueryFailedError.
+ */
+export async function sampleAccountDataAnswers(lakeDirectory: string, grantId: string): Promise<string> {
+  return withLake(lakeDirectory, async (database) => {
+    const parts: string[] = [];
+    for (const sample of ACCOUNT_DATA_SAMPLES) parts.push(await sampleTable(database, sample, [grantId]));
+    return parts;
+  });
+}
+
+async function withLake(
+  lakeDirectory: string,
+  work: (database: LakeDatabase) => Promise<readonly string[]>,
+): Promise<string> {
   const database = await openLakeDatabase(lakeDirectory);
   try {
-    const parts: string[] = [];
-    for (const sample of SAMPLES) parts.push(await sampleTable(database, sample, appId));
-    parts.push(await downloadsChart(database, appId));
-    return parts.join('\n');
+    return (await work(database)).join('\n');
   } finally {
     database.close();
   }

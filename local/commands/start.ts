@@ -2,13 +2,16 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { parseS3Upstream, type S3Upstream } from '../s3-proxy/upstream.ts';
-import { createDemonstration } from './demonstration.ts';
+import { type AccountDataRun, transferMessages } from './account-data-demonstration.ts';
+import { createDemonstration, type Demonstration } from './demonstration.ts';
 import { type FinishedRun, runMessages } from './finished-run.ts';
 import { openFunctionLog } from './function-log.ts';
-import { appTable, outcomeTable, readableBytes, runTable } from './outcome-tables.ts';
+import { grantReportTable } from './grant-tables.ts';
+import { appTable, outcomeTable, runTable } from './outcome-tables.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { createRunReport, type RunReport, writeRunReport } from './run-report.ts';
-import { sampleAnswers } from './sample-queries.ts';
+import { sampleAccountDataAnswers, sampleAnswers } from './sample-queries.ts';
+import { readableBytes } from './text-table.ts';
 
 const STATE_DIRECTORY = '.local';
 const LAKE_DIRECTORY = resolve(STATE_DIRECTORY, 'lake');
@@ -17,13 +20,43 @@ interface Options {
   readonly s3Endpoint?: string;
 }
 
-function printTables(runs: readonly FinishedRun[], names: ReadonlyMap<string, string>): void {
-  for (const table of [runTable(runs), appTable(runs, names), outcomeTable(runs)]) {
+/** What both flows came to. */
+interface BothFlows {
+  readonly runs: readonly FinishedRun[];
+  readonly accountData: AccountDataRun;
+}
+
+const NOTHING: BothFlows = { runs: [], accountData: { grants: [], executions: [] } };
+
+function printTables({ runs, accountData }: BothFlows, demonstration: Demonstration): void {
+  const names = new Map(demonstration.apple.apps.map(({ id, name }) => [id, name]));
+  const transfers = grantReportTable(accountData.grants, demonstration.clock.now());
+  for (const table of [runTable(runs), appTable(runs, names), outcomeTable(runs), transfers]) {
     if (table !== '') console.log(table);
   }
 }
 
-async function runDemonstration(progress: Progress, s3Upstream?: S3Upstream): Promise<FinishedRun[]> {
+async function printAnswers({ accountData }: BothFlows, { apple }: Demonstration): Promise<void> {
+  const [app] = apple.apps;
+  const [person] = accountData.grants;
+  if (app !== undefined) console.log(await sampleAnswers(LAKE_DIRECTORY, app.id));
+  if (person !== undefined) {
+    console.log(await sampleAccountDataAnswers(LAKE_DIRECTORY, person.grant.grantId));
+  }
+}
+
+async function runBothFlows(demonstration: Demonstration, progress: Progress): Promise<BothFlows> {
+  progress.step('importing the grants of twenty people');
+  await demonstration.accountData.begin();
+  const runs = await demonstration.run();
+  progress.step('account data goes on to day 31');
+  const accountData = await demonstration.accountData.finish();
+  const messages = [...runs.flatMap(runMessages), ...transferMessages(accountData)];
+  for (const message of new Set(messages)) progress.note(message);
+  return { runs, accountData };
+}
+
+async function runDemonstration(progress: Progress, s3Upstream?: S3Upstream): Promise<BothFlows> {
   await mkdir(STATE_DIRECTORY, { recursive: true });
   progress.note(
     s3Upstream === undefined
@@ -37,33 +70,40 @@ async function runDemonstration(progress: Progress, s3Upstream?: S3Upstream): Pr
     assemblyDirectory: resolve(STATE_DIRECTORY, 'cdk.out'),
     onLog: log.write,
     onStep: progress.step,
+    onEvent: progress.note,
     schedules: {
       onStart: (_, { startedAt, name }) => progress.step(`${new Date(startedAt).toUTCString()}: ${name}`),
       onEnd: ({ execution, result }) => progress.note(`${execution.name}: ${result.status}`),
     },
   });
   try {
-    const runs = await demonstration.run();
-    const names = new Map(demonstration.apple.apps.map(({ id, name }) => [id, name]));
-    printTables(runs, names);
-    const [firstApp] = demonstration.apple.apps;
-    if (s3Upstream === undefined && firstApp !== undefined) {
+    const flows = await runBothFlows(demonstration, progress);
+    printTables(flows, demonstration);
+    if (s3Upstream === undefined) {
       progress.step('asking the lake');
-      console.log(await sampleAnswers(LAKE_DIRECTORY, firstApp.id));
+      await printAnswers(flows, demonstration);
     }
-    for (const message of new Set(runs.flatMap(runMessages))) progress.note(message);
-    return runs;
+    return flows;
   } finally {
     await demonstration.close();
     await log.close();
   }
 }
 
-async function writeReport(runs: readonly FinishedRun[], lake: string): Promise<RunReport> {
+async function writeReport({ runs, accountData }: BothFlows, lake: string): Promise<RunReport> {
   const seconds = performance.now() / 1000;
-  const report = createRunReport({ lakeDirectory: lake, seconds, runs, mustLand: true });
+  const report = createRunReport({ lakeDirectory: lake, seconds, runs, accountData, mustLand: true });
   await writeRunReport(join(STATE_DIRECTORY, 'run.json'), report);
   return report;
+}
+
+function summaryOf({ analytics, accountData, seconds }: RunReport): string {
+  const { apps, instances, bytes, calls } = analytics;
+  const { archives, grants, bytes: archiveBytes } = accountData ?? { archives: 0, grants: 0, bytes: 0 };
+  return [
+    `${instances.landed} instances of ${apps} apps (${readableBytes(bytes)}, ${calls} calls to simulated Apple)`,
+    `and ${archives} archives of ${grants} people (${readableBytes(archiveBytes)}) landed in ${seconds} s`,
+  ].join(' ');
 }
 
 async function start({ s3Endpoint }: Options): Promise<void> {
@@ -73,8 +113,7 @@ async function start({ s3Endpoint }: Options): Promise<void> {
     const s3Upstream = s3Endpoint === undefined ? undefined : parseS3Upstream(s3Endpoint, process.env);
     if (s3Upstream !== undefined) lake = s3Upstream.origin;
     const report = await writeReport(await runDemonstration(progress, s3Upstream), lake);
-    const { apps, instances, bytes, calls } = report.analytics;
-    const landed = `${instances.landed} instances of ${apps} apps landed (${readableBytes(bytes)}, ${calls} calls to simulated Apple) in ${report.seconds} s`;
+    const landed = summaryOf(report);
     if (report.ok) {
       progress.succeed('every execution succeeded');
       console.log(
@@ -87,15 +126,16 @@ async function start({ s3Endpoint }: Options): Promise<void> {
     progress.fail(`not every execution succeeded: ${landed}`);
   } catch (error) {
     progress.fail(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
-    await writeReport([], lake);
+    await writeReport(NOTHING, lake);
   }
   process.exitCode = 1;
 }
 
 const command = new Command('npm start')
   .description(
-    'Runs the demonstration: simulated Apple from Wednesday 3 to Friday 5 June 2026, in virtual time, through the ' +
-      'synthesized state machine and bundles into .local/lake/ (emptied first). Writes .local/run.json.',
+    'Runs the demonstration: analytics of five apps from Wednesday 3 to Friday 5 June 2026, and 31 days of account ' +
+      'data of twenty people, from simulated Apple in virtual time, through the synthesized state machines and bundles ' +
+      'into .local/lake/ (emptied first). Writes .local/run.json.',
   )
   .option(
     '--s3-endpoint <url>',

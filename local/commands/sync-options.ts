@@ -1,12 +1,8 @@
 import { Command } from 'commander';
+import { CommandLineError, collect, toOrigin } from './command-line.ts';
 import { readKeyFile } from './key-file.ts';
 
 const APPLE_ORIGIN = 'https://api.appstoreconnect.apple.com';
-
-/** A value on the command line cannot be used; the message names the option. */
-export class CommandLineError extends Error {
-  override readonly name = 'CommandLineError';
-}
 
 /** What the command line said, checked. */
 export interface SyncOptions {
@@ -35,18 +31,6 @@ interface GivenOptions {
   readonly reports?: string;
   readonly lake: string;
   readonly once?: true;
-}
-
-function toOrigin(text: string, option: string): string {
-  const address = text.includes('://') ? text : `https://${text}`;
-  const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (url === undefined || !['https:', 'http:'].includes(url.protocol) || url.hostname === '') {
-    throw new CommandLineError(`${option} needs a host or an origin such as https://host:8443`);
-  }
-  if (url.username !== '' || url.password !== '' || url.search !== '' || !['', '/'].includes(url.pathname)) {
-    throw new CommandLineError(`${option} takes scheme, host and port only (given for ${url.host})`);
-  }
-  return url.origin;
 }
 
 function toList(text: string | undefined, option: string): readonly string[] | undefined {
@@ -112,7 +96,7 @@ export function syncCommand(run: (options: SyncOptions) => Promise<void>): Comma
     .option(
       '--download-host <host>',
       'admits segments from this host, or exact origin, too (repeatable)',
-      (host: string, hosts: readonly string[]) => [...hosts, host],
+      collect,
       [],
     )
     .option('--apps <ids>', 'Apple ids, comma-separated (default: every app)')

@@ -10,6 +10,7 @@ import { createLocalRuntime, type LocalRuntime } from '../runtime.ts';
 import { analyticsFolder } from './analytics-texts.ts';
 import { type FinishedRun, runMessages } from './finished-run.ts';
 import { openFunctionLog } from './function-log.ts';
+import { interruption } from './interruption.ts';
 import { appTable, outcomeTable, runTable } from './outcome-tables.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { createRunReport, type RunReport, writeRunReport } from './run-report.ts';
@@ -50,15 +51,6 @@ function secretValues(assembly: Assembly, options: SyncOptions): Record<string, 
   const values = { [secretOf(assembly, ACCOUNT, 'reader')]: options.readerSecret };
   if (options.adminSecret !== undefined) values[secretOf(assembly, ACCOUNT, 'admin')] = options.adminSecret;
   return values;
-}
-
-/** Aborted by the first SIGINT or SIGTERM. */
-function interruption(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => controller.abort(new Error(`interrupted by ${signal}`)));
-  }
-  return controller.signal;
 }
 
 async function writeReport(runs: readonly FinishedRun[], lakeDirectory: string): Promise<RunReport> {

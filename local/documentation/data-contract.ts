@@ -1,4 +1,12 @@
-import { DATABASE_NAME, finalitySentence, LINES_TABLES, semanticsSentence } from '../../infra/tables.ts';
+import {
+  ACCOUNT_DATA_DATABASE_NAME,
+  ACCOUNT_DATA_TABLES,
+  DATABASE_NAME,
+  finalitySentence,
+  LINES_TABLES,
+  type PrefixTableDescription,
+  semanticsSentence,
+} from '../../infra/tables.ts';
 import {
   type CatalogReport,
   REPORT_CATEGORIES,
@@ -23,7 +31,7 @@ const CATEGORY_TITLES: Readonly<Record<(typeof REPORT_CATEGORIES)[number], strin
 
 const INTRODUCTION = `# Data contract
 
-Every table of the database \`${DATABASE_NAME}\`, with every column. Made from \`catalog/reports.json\` by \`npm run docs:contract\`; a test compares.
+Every table of the databases \`${DATABASE_NAME}\` and \`${ACCOUNT_DATA_DATABASE_NAME}\`, with every column. Made from \`catalog/reports.json\` by \`npm run docs:contract\`; a test compares.
 
 ## How to read it
 
@@ -130,6 +138,18 @@ function categorySections(category: CatalogReport['category']): string[] {
   return [`## ${CATEGORY_TITLES[category]}`, ...groups.map(sectionOf)];
 }
 
+const ACCOUNT_DATA = `## Account data
+
+What people's archives held, in the database \`${ACCOUNT_DATA_DATABASE_NAME}\` and with the keys of the personal bucket, where the configuration has \`accountData\`. Apple publishes neither the members of an archive nor their columns: members that are CSV, TSV, JSON or JSON Lines become rows, whatever their columns; everything else is kept as a file.
+
+- An instance is one delivery of a person's data, and a full snapshot: instances of a grant repeat each other, so nothing is added up over them.
+- *Current* is, of each grant, the newest instance with \`complete\` and any member. Newer ones are partial. Superseded instances beyond the configured number are deleted.
+- A member's path is data: it may name the person.`;
+
+function prefixTable({ name, description, columns }: PrefixTableDescription): string[] {
+  return [`### ${name}`, description, columnsOf(columns)];
+}
+
 /** The text of `docs/data-contract.md`: every table and column of the catalog and what may be added up, as Markdown. */
 export function dataContract(): string {
   const sections = [
@@ -138,11 +158,9 @@ export function dataContract(): string {
     columnsOf([DATE_COLUMN, ...ADDED_COLUMNS]),
     "Apple's columns, listed below by report, stand before these in the files.",
     "## The pipeline's own tables",
-    ...LINES_TABLES.flatMap(({ name, description, columns }) => [
-      `### ${name}`,
-      description,
-      columnsOf(columns),
-    ]),
+    ...LINES_TABLES.flatMap(prefixTable),
+    ACCOUNT_DATA,
+    ...ACCOUNT_DATA_TABLES.flatMap(prefixTable),
     '## Raw tables',
     'Where the configuration sets `rawTables`, each report also has a table `raw_<report>` over its files as Apple sent them: every column text, by position, every delivery beside the others. They are for diagnosis; nothing is added up in them.',
     ...REPORT_CATEGORIES.flatMap(categorySections),

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
-import type { Cell, QueryAnswer } from './lake-database.ts';
+import type { Cell } from './cells.ts';
+import type { QueryAnswer } from './lake-database.ts';
 
 const NUMBER_TYPE = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\b.*)$/;
 

@@ -4,27 +4,36 @@ import {
   type DuckDBConnection,
   DuckDBInstance,
   type DuckDBPreparedStatement,
-  type DuckDBValue,
   StatementType,
 } from '@duckdb/node-api';
-import { FRESHNESS_COLUMNS } from '../../lambdas/lib/analytics/freshness-columns.ts';
+import {
+  ACCOUNT_DATA_DATABASE_NAME,
+  ACCOUNT_DATA_TABLES,
+  DATABASE_NAME,
+  LINES_TABLES,
+  type PrefixTableDescription,
+} from '../../infra/tables.ts';
 import { REPORT_TABLES } from '../../lambdas/lib/analytics/report-tables.ts';
-import { DELIVERY_COLUMNS } from '../../lambdas/lib/lake/delivery-columns.ts';
 import { filesBelow, unlessAbsent } from '../s3/files.ts';
+import { type Cell, cellOf } from './cells.ts';
 import { LakeNotFoundError, QueryFailedError } from './errors.ts';
-import { curatedView, jsonLinesView, literal, withoutWildcards } from './lake-views.ts';
+import { curatedView, literal, prefixTableView, withoutWildcards } from './lake-views.ts';
 import { parameterValues } from './parameters.ts';
 import type { QueryFile } from './query-files.ts';
 
-/** Names under which Athena knows the tables as well. */
+/** Name under which Athena knows the databases as well. */
 const CATALOG = 'awsdatacatalog';
-const SCHEMA = 'apple_analytics';
 
-const BUCKET = 'analytics';
-const LINES_TABLES = { deliveries: DELIVERY_COLUMNS, freshness: FRESHNESS_COLUMNS };
+const ANALYTICS_BUCKET = 'analytics';
+const PERSONAL_BUCKET = 'personal';
 
-/** A value of an answer: dates, decimals and whatever else has no JavaScript type as their text. */
-export type Cell = string | number | bigint | boolean | null;
+/** The tables over every object of a prefix, each with its database and the folder of its bucket. */
+const PREFIX_TABLES = [
+  ...LINES_TABLES.map((table) => ({ table, database: DATABASE_NAME, bucket: ANALYTICS_BUCKET })),
+  ...ACCOUNT_DATA_TABLES.map((table) => ({
+    ...{ table, database: ACCOUNT_DATA_DATABASE_NAME, bucket: PERSONAL_BUCKET },
+  })),
+];
 
 export interface QueryAnswer {
   /** `type` as DuckDB names it, e.g. `BIGINT` or `DECIMAL(38,6)`. */
@@ -32,7 +41,7 @@ export interface QueryAnswer {
   readonly rows: readonly (readonly Cell[])[];
 }
 
-/** A lake directory, seen as Athena sees the bucket. */
+/** A lake directory, seen as Athena sees the buckets. */
 export interface LakeDatabase {
   /**
    * Answers a query; values of parameters are text, those that are not given take the header's defaults. Throws
@@ -40,10 +49,6 @@ export interface LakeDatabase {
    */
   answer(query: QueryFile, values?: readonly string[]): Promise<QueryAnswer>;
   close(): void;
-}
-
-function cellOf(value: DuckDBValue): Cell {
-  return typeof value === 'object' && value !== null ? String(value) : value;
 }
 
 function failure(query: QueryFile, error: unknown): QueryFailedError {
@@ -60,14 +65,21 @@ async function folderWithFiles(folder: string, extension: string): Promise<strin
   return files.some((file) => file.endsWith(extension)) ? folder : undefined;
 }
 
-async function viewFor(bucket: string, name: string): Promise<string | undefined> {
-  const table = REPORT_TABLES.find((each) => each.name === name);
-  if (table !== undefined) {
-    return curatedView(table, await folderWithFiles(join(bucket, 'curated', name), '.parquet'));
+function folderOf(bucketFolder: string, { prefix }: PrefixTableDescription): string {
+  return join(bucketFolder, prefix.replace(/\/$/, ''));
+}
+
+async function viewFor(lake: string, name: string): Promise<string | undefined> {
+  const report = REPORT_TABLES.find((each) => each.name === name);
+  if (report !== undefined) {
+    const folder = join(lake, ANALYTICS_BUCKET, 'curated', name);
+    return curatedView(report, await folderWithFiles(folder, '.parquet'));
   }
-  const lines = Object.entries(LINES_TABLES).find(([each]) => each === name);
-  if (lines === undefined) return undefined;
-  return jsonLinesView(name, lines[1], await folderWithFiles(join(bucket, name), '.json'));
+  const found = PREFIX_TABLES.find(({ table }) => table.name === name);
+  if (found === undefined) return undefined;
+  const { table, database, bucket } = found;
+  const folder = folderOf(join(lake, bucket), table);
+  return prefixTableView(database, table, await folderWithFiles(folder, table.extension));
 }
 
 /**
@@ -76,12 +88,12 @@ async function viewFor(bucket: string, name: string): Promise<string | undefined
  */
 async function makeViews(
   connection: DuckDBConnection,
-  bucket: string,
+  lake: string,
   made: Set<string>,
   sql: string,
 ): Promise<void> {
   for (const name of new Set(sql.toLowerCase().match(/\w+/g))) {
-    const view = made.has(name) ? undefined : await viewFor(bucket, name);
+    const view = made.has(name) ? undefined : await viewFor(lake, name);
     if (view === undefined) continue;
     await connection.run(view);
     made.add(name);
@@ -97,18 +109,25 @@ async function prepareSelect(connection: DuckDBConnection, sql: string): Promise
   return statement;
 }
 
-/** DuckDB in memory that can read the bucket's folder and nothing else, and fetches no extension. */
-async function connect(bucket: string): Promise<{ connection: DuckDBConnection; close(): void }> {
+/** What a query may read: no grants, and nothing else of the personal bucket that is no table. */
+function readableFolders(lake: string): string[] {
+  const personal = ACCOUNT_DATA_TABLES.map((table) => folderOf(join(lake, PERSONAL_BUCKET), table));
+  return [join(lake, ANALYTICS_BUCKET), ...personal];
+}
+
+/** DuckDB in memory that can read the tables' folders and nothing else, and fetches no extension. */
+async function connect(lake: string): Promise<{ connection: DuckDBConnection; close(): void }> {
   const instance = await DuckDBInstance.create(':memory:', {
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   });
   const connection = await instance.connect();
   await connection.run(`ATTACH ':memory:' AS ${CATALOG}`);
-  await connection.run(`CREATE SCHEMA ${CATALOG}.${SCHEMA}`);
-  await connection.run(`USE ${CATALOG}.${SCHEMA}`);
+  const schemas = [DATABASE_NAME, ACCOUNT_DATA_DATABASE_NAME].map((name) => `${CATALOG}.${name}`);
+  for (const schema of schemas) await connection.run(`CREATE SCHEMA ${schema}`);
+  await connection.run(`SET search_path = ${literal(schemas.join(','))}`);
   // The pattern of a view is checked as it is written, and each file that it finds once more.
-  const readable = [bucket, withoutWildcards(bucket)].map(literal);
+  const readable = readableFolders(lake).flatMap((folder) => [folder, withoutWildcards(folder)].map(literal));
   await connection.run(`SET allowed_directories = [${readable.join(', ')}]`);
   await connection.run('SET enable_external_access = false');
   await connection.run('SET lock_configuration = true');
@@ -122,23 +141,24 @@ async function connect(bucket: string): Promise<{ connection: DuckDBConnection; 
 }
 
 /**
- * Opens a lake directory for queries: one view per table that the catalog can make, empty where the lake has no
- * file of it, and `deliveries` and `freshness`, all in `apple_analytics`. Throws LakeNotFoundError.
+ * Opens a lake directory for queries: one view per table that the catalog can make and the pipeline's own, in
+ * `apple_analytics`, and those of account data, in `apple_account_data`; empty where the lake has no file of it.
+ * Throws LakeNotFoundError.
  */
 export async function openLakeDatabase(lakeDirectory: string): Promise<LakeDatabase> {
-  const bucket = join(resolve(lakeDirectory), BUCKET);
-  if ((await unlessAbsent(readdir(bucket))) === undefined) {
+  const lake = resolve(lakeDirectory);
+  if ((await unlessAbsent(readdir(join(lake, ANALYTICS_BUCKET)))) === undefined) {
     throw new LakeNotFoundError(
-      `${lakeDirectory} is no lake: it has no folder ${BUCKET}. Run npm start or npm run sync first, or name another folder with --lake`,
+      `${lakeDirectory} is no lake: it has no folder ${ANALYTICS_BUCKET}. Run npm start or npm run sync first, or name another folder with --lake`,
     );
   }
-  const { connection, close } = await connect(bucket);
+  const { connection, close } = await connect(lake);
   const made = new Set<string>();
   return {
     async answer(query, given = []) {
       let statement: DuckDBPreparedStatement;
       try {
-        await makeViews(connection, bucket, made, query.sql);
+        await makeViews(connection, lake, made, query.sql);
         statement = await prepareSelect(connection, query.sql);
       } catch (error) {
         throw failure(query, error);

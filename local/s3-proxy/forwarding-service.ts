@@ -80,16 +80,23 @@ interface BucketRequest extends SignedRequest {
   readonly bucket: S3Bucket;
 }
 
+/** The KMS key that a request names for its object, where that is not the bucket's own. */
+function otherKmsKey(signed: BucketRequest): string | undefined {
+  const { request, operation, bucket } = signed;
+  const requested = requestedKmsKey(signed);
+  if (requested === bucket.kmsKeyArn) return undefined;
+  const isNamed = request.headers['x-amz-server-side-encryption-aws-kms-key-id'] !== undefined;
+  if (operation === 'PutObject' && isNamed) return requested;
+  throw notImplemented(
+    'encryption other than the bucket’s own, but for PutObject with a key’s ARN, before another S3 server',
+  );
+}
+
 /** The permissions that an operation needs besides its own, asked before anything is sent. */
 function authorizeForwarding(signed: BucketRequest, openBucket: (name: string) => S3Bucket): void {
   const { request, operation, bucket } = signed;
   if (request.key === undefined) return;
-  if (ENCRYPTING.has(operation)) {
-    if (requestedKmsKey(signed) !== bucket.kmsKeyArn) {
-      throw notImplemented('encryption other than the bucket’s own, before another S3 server');
-    }
-    authorizeEncryption(signed, bucket.kmsKeyArn);
-  }
+  if (ENCRYPTING.has(operation)) authorizeEncryption(signed, otherKmsKey(signed) ?? bucket.kmsKeyArn);
   if (REREADING.has(operation)) authorizeDecryption(signed, bucket);
   if (CONDITIONAL.has(operation)) authorizeWriteCondition(signed, bucket.name, request.key);
   if (operation === 'DeleteObject') {
@@ -114,6 +121,8 @@ function missingObject(signed: BucketRequest): S3Error | undefined {
 class ForwardingService {
   readonly #client: UpstreamClient;
   readonly #buckets: ReadonlyMap<string, S3Bucket>;
+  /** Keys of objects that are not under the bucket's own, which the other server knows nothing of. */
+  readonly #otherKeys = new Map<string, string>();
 
   constructor({ upstream, buckets, upstreamClock }: ForwardingServiceOptions) {
     this.#client = new UpstreamClient(upstream, upstreamClock ?? realClock);
@@ -151,6 +160,7 @@ class ForwardingService {
   async #forward(signed: BucketRequest): Promise<StandInResponse> {
     const { operation, bucket } = signed;
     authorizeForwarding(signed, this.#open);
+    const otherKey = operation === 'PutObject' ? otherKmsKey(signed) : undefined;
     const forwarded = toForwardedRequest(signed.request, bucket.name);
     let answer: UpstreamAnswer;
     if (WITH_BODY.has(operation)) {
@@ -159,6 +169,7 @@ class ForwardingService {
     } else {
       answer = await this.#client.send(forwarded);
     }
+    if (operation === 'PutObject' && answer.status < 300) this.#remember(signed, otherKey);
     try {
       return this.#judge(signed, answer);
     } catch (error) {
@@ -167,18 +178,31 @@ class ForwardingService {
     }
   }
 
+  #remember({ bucket, request }: BucketRequest, otherKey: string | undefined): void {
+    const place = `${bucket.name}/${request.key ?? ''}`;
+    if (otherKey === undefined) this.#otherKeys.delete(place);
+    else this.#otherKeys.set(place, otherKey);
+  }
+
+  /** The key of the object that a request is about, as S3Bucket tells it of a whole bucket. */
+  #encryptionOf({ bucket, request }: BucketRequest): Pick<S3Bucket, 'kmsKeyArn'> {
+    const kmsKeyArn = this.#otherKeys.get(`${bucket.name}/${request.key ?? ''}`);
+    return kmsKeyArn === undefined ? bucket : { kmsKeyArn };
+  }
+
   #judge(signed: BucketRequest, answer: UpstreamAnswer): StandInResponse {
-    const { operation, bucket } = signed;
+    const { operation } = signed;
+    const encryption = this.#encryptionOf(signed);
     const missing = answer.status === 404 ? missingObject(signed) : undefined;
     if (missing !== undefined) throw missing;
     if (answer.status >= 400) return passBack(answer);
     const tellsChecksum = Object.keys(answer.headers).some((name) => name.startsWith('x-amz-checksum-'));
     if (operation === 'GetObject' || (operation === 'HeadObject' && tellsChecksum)) {
-      authorizeDecryption(signed, bucket);
+      authorizeDecryption(signed, encryption);
     }
     const response = passBack(answer);
     if (!TELLING_ENCRYPTION.has(operation) || answer.status === 304) return response;
-    return { ...response, headers: { ...response.headers, ...encryptionHeaders(bucket.kmsKeyArn) } };
+    return { ...response, headers: { ...response.headers, ...encryptionHeaders(encryption.kmsKeyArn) } };
   }
 
   async #delete(signed: SignedRequest, bucket: S3Bucket, deletion: Deletion): Promise<DeletionResult> {
@@ -209,7 +233,7 @@ class ForwardingService {
 /**
  * S3 on another S3 server: signatures are verified here, in the runtime's time, and permissions decided as the
  * plain-file store decides them, KMS questions included; then the request is signed again in real time and
- * streamed on, path style. Dates of answers are the runtime's; Last-Modified and ETags are the other server's.
+ * streamed on, path style. Objects put under a KMS key of their own are known as such as long as this process lives. Dates of answers are the runtime's; Last-Modified and ETags are the other server's.
  */
 export function createForwardingS3Service(options: ForwardingServiceOptions): S3Service {
   const service = new ForwardingService(options);

@@ -50,6 +50,7 @@ export interface ExecutionRegistryOptions {
 export class ExecutionRegistry {
   readonly #options: ExecutionRegistryOptions;
   readonly #entries = new Map<string, Entry>();
+  readonly #running = new Set<Entry>();
   #unnamed = 0;
 
   constructor(options: ExecutionRegistryOptions) {
@@ -90,9 +91,10 @@ export class ExecutionRegistry {
       }),
       handle,
     };
-    // Whoever awaits the result sees a rejection; one that nobody awaits must not end the process.
-    entry.result.catch(() => {});
     this.#entries.set(executionArn, entry);
+    this.#running.add(entry);
+    // Whoever awaits the result sees a rejection; one that nobody awaits must not end the process.
+    entry.result.catch(() => {}).finally(() => this.#running.delete(entry));
     return entry;
   }
 
@@ -110,6 +112,19 @@ export class ExecutionRegistry {
   /** Ends an execution as ABORTED; a handler that works for it runs on. */
   stop(executionArn: string, error?: string, cause?: string): void {
     this.#entry(executionArn).handle.stop(error, cause);
+  }
+
+  /** Resolves when no execution runs any more, those that were started meanwhile included. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) {
+      await Promise.allSettled([...this.#running].map(({ result }) => result));
+    }
+  }
+
+  /** Ends every running execution as ABORTED and resolves when all have ended. */
+  async stopAll(): Promise<void> {
+    for (const { handle } of this.#running) handle.stop();
+    await this.settled();
   }
 
   /** Every execution so far, in the order of their start. */

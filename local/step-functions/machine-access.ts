@@ -15,6 +15,8 @@ export interface MachineAccess {
   principalOf(executionArn: string): Principal;
   /** Throws `StepFunctionsTaskError` (`Lambda.AWSLambdaException`) when the role may not invoke the function. */
   assertMayInvoke(executionArn: string, functionNameOrArn: string): void;
+  /** Throws `StepFunctionsTaskError` (`StepFunctions.AWSStepFunctionsException`) when the role may not start it. */
+  assertMayStart(executionArn: string, stateMachineArn: string): void;
   /** Why an execution's Distributed Map cannot run; undefined when the role may start and follow its children. */
   mapRunRefusal(executionArn: string): TaskFailure | undefined;
 }
@@ -48,6 +50,15 @@ export function createMachineAccess(options: MachineAccessOptions): MachineAcces
       throw new StepFunctionsTaskError({
         error: 'Lambda.AWSLambdaException',
         cause: refusalText(principal, action, resource, 'Lambda'),
+      });
+    },
+    assertMayStart(executionArn, stateMachineArn) {
+      const principal = principalOf(executionArn);
+      const action = 'states:StartExecution';
+      if (authorize({ principal, action, resource: stateMachineArn })) return;
+      throw new StepFunctionsTaskError({
+        error: 'StepFunctions.AWSStepFunctionsException',
+        cause: refusalText(principal, action, stateMachineArn, 'AWSStepFunctions'),
       });
     },
     mapRunRefusal(executionArn) {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ERROR_NAMES } from '../../lambdas/lib/errors.ts';
+import { ACCOUNT_DATA_ERROR_NAMES, ERROR_NAMES } from '../../lambdas/lib/errors.ts';
 
 /**
  * House rules of our state machines that no published linter knows. Each rule takes one definition and returns
@@ -17,6 +17,8 @@ interface State {
 export interface Surroundings {
   /** Seconds by construct id of the function. */
   readonly functionTimeouts: Readonly<Record<string, number>>;
+  /** The flow whose rules hold; by default those of analytics. */
+  readonly flow?: FlowName;
 }
 
 const fields = z.record(z.string(), z.unknown());
@@ -70,6 +72,17 @@ export const RETRY_PROFILES: Readonly<Record<string, RetryProfile>> = {
     errors: ['SegmentDamagedError', 'SchemaDriftError', 'HistoryRangeError', 'DeliveryTooLargeError'],
     ...NEVER,
   },
+  'account-data-refused': {
+    errors: [
+      'GrantRefusedError',
+      'OAuthClientRefusedError',
+      'OAuthRequestError',
+      'GrantNotFoundError',
+      'ArchiveTooLargeError',
+      'GrantErasedError',
+    ],
+    ...NEVER,
+  },
   'apple-throttled': {
     errors: ['ApiThrottledError'],
     interval: 60,
@@ -114,8 +127,46 @@ export const RETRY_PROFILES: Readonly<Record<string, RetryProfile>> = {
     longest: 60,
     jitter: 'FULL',
   },
+  'already-started': { errors: ['StepFunctions.ExecutionAlreadyExistsException'], ...NEVER },
   unknown: { errors: ['States.ALL'], interval: 10, attempts: 3, rate: 2, longest: 60, jitter: 'FULL' },
 };
+
+const EVERY_FUNCTION = [
+  'apple-refused',
+  'unusable',
+  'not-curable',
+  'apple-throttled',
+  'apple-unavailable',
+  'aws-transient',
+  'function-lost',
+  'unknown',
+];
+
+interface FlowRules {
+  /** What its functions may throw. */
+  readonly errorNames: readonly string[];
+  /** The profiles of a task that invokes a function, in their order. */
+  readonly functionProfiles: readonly string[];
+  /**
+   * Whether an operator redrives a failed execution, since its name is used up: it then has to fail in the task
+   * itself, because a redrive of a Fail state fails again. Otherwise every task has a Catch.
+   */
+  readonly isRedriven: boolean;
+}
+
+const FLOW_RULES = {
+  analytics: { errorNames: ERROR_NAMES, functionProfiles: EVERY_FUNCTION, isRedriven: false },
+  'account-data': {
+    errorNames: [...ERROR_NAMES, ...ACCOUNT_DATA_ERROR_NAMES],
+    functionProfiles: EVERY_FUNCTION.toSpliced(3, 0, 'account-data-refused'),
+    isRedriven: true,
+  },
+} as const satisfies Readonly<Record<string, FlowRules>>;
+
+export type FlowName = keyof typeof FLOW_RULES;
+
+/** Functions that work with download URLs of Apple. */
+const URL_FUNCTIONS = ['LandSegments', 'FetchArchives'];
 
 /** Names that AWS gives errors, as far as our machines mention them. */
 const AWS_ERROR_NAMES = [
@@ -129,9 +180,11 @@ const AWS_ERROR_NAMES = [
   'Sandbox.Timedout',
   'States.ALL',
   'States.Timeout',
+  'StepFunctions.ExecutionAlreadyExistsException',
 ];
 
 const INVOKE = 'arn:aws:states:::lambda:invoke';
+const START_EXECUTION = 'arn:aws:states:::states:startExecution';
 
 const handler = z.looseObject({ ErrorEquals: z.array(z.string()) });
 const handlers = z.array(handler).catch([]);
@@ -177,28 +230,49 @@ function timeoutProblems(state: Fields, surroundings: Surroundings): string[] {
   return [`has TimeoutSeconds ${seconds}, its function ends after ${timeout}: ${timeout + 10} is right`];
 }
 
-function retryProblems(state: Fields): string[] {
+function wantedProfiles(resource: unknown, rules: FlowRules): readonly string[] {
+  if (resource === INVOKE) return rules.functionProfiles;
+  return resource === START_EXECUTION ? ['already-started', 'unknown'] : ['unknown'];
+}
+
+function retryProblems(state: Fields, rules: FlowRules): string[] {
   const retriers = handlers.parse(state.Retry);
   const names = retriers.map((retrier) => profileNames.get(retrierText(retrier)));
   if (names.includes(undefined)) return [`retrier ${names.indexOf(undefined) + 1} is no named profile`];
-  const wanted = state.Resource === INVOKE ? Object.keys(RETRY_PROFILES) : ['unknown'];
+  const wanted = wantedProfiles(state.Resource, rules);
   return names.join() === wanted.join() ? [] : [`retries by ${names.join()}, not by ${wanted.join()}`];
 }
 
-function taskProblems(state: Fields, surroundings: Surroundings): string[] {
+function catchProblems(state: Fields, rules: FlowRules, failStates: readonly string[]): string[] {
   const catches = handlers.parse(state.Catch);
+  if (!rules.isRedriven) return catches.length === 0 ? ['has no Catch'] : [];
+  const leadsToFail = catches.some(
+    ({ ErrorEquals, Next }) => ErrorEquals.includes('States.ALL') && failStates.includes(String(Next)),
+  );
+  return leadsToFail ? ['catches everything only to fail, which no redrive can mend'] : [];
+}
+
+function urlProblems(state: Fields): string[] {
+  if (!URL_FUNCTIONS.includes(functionId(state) ?? '')) return [];
+  return /URLs live \d+ minutes/.test(String(state.Comment)) ? [] : ['does not say how long its URLs live'];
+}
+
+function taskProblems(state: Fields, surroundings: Surroundings, failStates: readonly string[]): string[] {
+  const rules = FLOW_RULES[surroundings.flow ?? 'analytics'];
   return [
     ...timeoutProblems(state, surroundings),
-    ...retryProblems(state),
-    ...(catches.length === 0 ? ['has no Catch'] : []),
+    ...retryProblems(state, rules),
+    ...catchProblems(state, rules, failStates),
+    ...urlProblems(state),
+    ...unhandledProblems(state, rules),
   ];
 }
 
-function errorNameProblems(state: Fields): string[] {
+function errorNameProblems(state: Fields, rules: FlowRules): string[] {
   const lists = [...handlers.parse(state.Retry), ...handlers.parse(state.Catch)].map(
     (entry) => entry.ErrorEquals,
   );
-  const known: readonly string[] = [...ERROR_NAMES, ...AWS_ERROR_NAMES];
+  const known: readonly string[] = [...rules.errorNames, ...AWS_ERROR_NAMES];
   const unknown = lists.flat().filter((name) => !known.includes(name));
   const all = (entries: readonly z.infer<typeof handler>[]) =>
     entries.flatMap(({ ErrorEquals }, index) => {
@@ -213,10 +287,12 @@ function errorNameProblems(state: Fields): string[] {
   ];
 }
 
-function unhandledProblems(state: Fields): string[] {
+function unhandledProblems(state: Fields, rules: FlowRules): string[] {
   if (state.Resource !== INVOKE) return [];
   const handled = handlers.parse(state.Retry).flatMap((retrier) => retrier.ErrorEquals);
-  return ERROR_NAMES.filter((name) => !handled.includes(name)).map((name) => `has no retrier for ${name}`);
+  return rules.errorNames
+    .filter((name) => !handled.includes(name))
+    .map((name) => `has no retrier for ${name}`);
 }
 
 function mapProblems(state: Fields): string[] {
@@ -241,14 +317,17 @@ function nameProblems(name: string): string[] {
   return isTitleCase && name.length <= 40 ? [] : ['is not named in Title Case of at most 40 characters'];
 }
 
-function stateProblems({ name, fields: state }: State, surroundings: Surroundings): string[] {
+function stateProblems(
+  { name, fields: state }: State,
+  surroundings: Surroundings,
+  failStates: readonly string[],
+): string[] {
   return [
     ...nameProblems(name),
-    ...(state.Type === 'Task' ? taskProblems(state, surroundings) : []),
-    ...(state.Type === 'Task' ? unhandledProblems(state) : []),
+    ...(state.Type === 'Task' ? taskProblems(state, surroundings, failStates) : []),
     ...(state.Type === 'Choice' && typeof state.Default !== 'string' ? ['has no Default'] : []),
     ...(state.Type === 'Map' ? mapProblems(state) : []),
-    ...errorNameProblems(state),
+    ...errorNameProblems(state, FLOW_RULES[surroundings.flow ?? 'analytics']),
     ...fleetingProblems(state),
   ].map((problem) => `${name}: ${problem}`);
 }
@@ -266,8 +345,10 @@ function machineProblems(definition: unknown): string[] {
 
 /** Every breach of a house rule; an empty list is what a definition must have. */
 export function houseRuleProblems(definition: unknown, surroundings: Surroundings): string[] {
+  const states = statesOf(definition);
+  const failStates = states.flatMap(({ name, fields: { Type } }) => (Type === 'Fail' ? [name] : []));
   return [
     ...machineProblems(definition),
-    ...statesOf(definition).flatMap((state) => stateProblems(state, surroundings)),
+    ...states.flatMap((state) => stateProblems(state, surroundings, failStates)),
   ];
 }

@@ -2,21 +2,28 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import validate from 'asl-validator';
 import { describe, expect, it } from 'vitest';
+import { ACCOUNT_DATA_TRANSFER_FUNCTIONS } from '../../infra/account-data-functions.ts';
 import { ANALYTICS_SYNC_FUNCTIONS, REBUILD_CURATED_FUNCTIONS } from '../../infra/functions.ts';
-import { ERROR_NAMES } from '../../lambdas/lib/errors.ts';
-import { houseRuleProblems } from './house-rules.ts';
+import { ACCOUNT_DATA_ERROR_NAMES, ERROR_NAMES } from '../../lambdas/lib/errors.ts';
+import { houseRuleProblems, RETRY_PROFILES, type Surroundings } from './house-rules.ts';
 
 const DIRECTORY = fileURLToPath(new URL('../../statemachines/', import.meta.url));
 const files = readdirSync(DIRECTORY).filter((file) => file.endsWith('.asl.json'));
 
+const functions = {
+  ...ANALYTICS_SYNC_FUNCTIONS,
+  ...REBUILD_CURATED_FUNCTIONS,
+  ...ACCOUNT_DATA_TRANSFER_FUNCTIONS,
+};
 const surroundings = {
   functionTimeouts: Object.fromEntries(
-    Object.entries({ ...ANALYTICS_SYNC_FUNCTIONS, ...REBUILD_CURATED_FUNCTIONS }).map(([id, definition]) => [
-      id,
-      definition.timeoutSeconds,
-    ]),
+    Object.entries(functions).map(([id, definition]) => [id, definition.timeoutSeconds]),
   ),
 };
+
+function surroundingsOf(file: string): Surroundings {
+  return file.startsWith('account-data') ? { ...surroundings, flow: 'account-data' } : surroundings;
+}
 
 function textOf(file: string): string {
   return readFileSync(`${DIRECTORY}${file}`, 'utf8');
@@ -42,7 +49,7 @@ describe.each(files)('%s', (file) => {
   });
 
   it('keeps the house rules', () => {
-    expect(houseRuleProblems(JSON.parse(textOf(file)), surroundings)).toEqual([]);
+    expect(houseRuleProblems(JSON.parse(textOf(file)), surroundingsOf(file))).toEqual([]);
   });
 });
 
@@ -120,6 +127,12 @@ describe('the linters', () => {
       ],
     ],
     ['a task without Catch', 'Summarize Run', (state) => delete state.Catch, ['has no Catch']],
+    [
+      'a task with URLs that does not say how long they live',
+      'Land Segments',
+      (state) => delete state.Comment,
+      ['does not say how long its URLs live'],
+    ],
     ['a Choice without Default', 'Is Lease Taken', (state) => delete state.Default, ['has no Default']],
     [
       'a Map without MaxConcurrency',
@@ -188,7 +201,50 @@ describe('the linters', () => {
     ]);
   });
 
-  it('know every error name once', () => {
-    expect(new Set(ERROR_NAMES).size).toBe(ERROR_NAMES.length);
+  it('know every error name once, and every one of account data in its profile', () => {
+    const names = [...ERROR_NAMES, ...ACCOUNT_DATA_ERROR_NAMES];
+    expect(new Set(names).size).toBe(names.length);
+    expect(RETRY_PROFILES['account-data-refused']?.errors).toEqual(ACCOUNT_DATA_ERROR_NAMES);
+  });
+});
+
+describe('the linters of a machine whose executions are redriven', () => {
+  const file = 'account-data-transfer.asl.json';
+
+  function retriers(states: Record<string, Record<string, unknown>>, name: string): unknown[] {
+    return states[name]?.Retry as unknown[];
+  }
+
+  function problemsWith(change: (states: Record<string, Record<string, unknown>>) => void): string[] {
+    const definition = JSON.parse(textOf(file));
+    change(definition.States);
+    return houseRuleProblems(definition, surroundingsOf(file));
+  }
+
+  it('find a Catch of everything that leads to a Fail state', () => {
+    const Catch = [{ ErrorEquals: ['States.ALL'], Output: {}, Next: 'Failed' }];
+    expect(problemsWith((states) => Object.assign(states['Check Status'] ?? {}, { Catch }))).toEqual([
+      'Check Status: catches everything only to fail, which no redrive can mend',
+    ]);
+  });
+
+  it('find an error of account data that no retrier names', () => {
+    const found = problemsWith((states) => {
+      retriers(states, 'Unpack Archives').splice(3, 1);
+    });
+    expect(found).toContain('Unpack Archives: has no retrier for GrantErasedError');
+  });
+
+  it('find a start of an execution that is repeated although the name is used', () => {
+    const found = problemsWith((states) => {
+      retriers(states, 'Start Next Instance').shift();
+    });
+    expect(found).toEqual(['Start Next Instance: retries by unknown, not by already-started,unknown']);
+  });
+
+  it('find an error of account data in a machine of analytics', () => {
+    const found = houseRuleProblems(JSON.parse(textOf(file)), surroundings);
+    expect(found).toContain('Submit Request: handles GrantRefusedError, which nothing throws');
+    expect(found).toContain('Submit Request: has no Catch');
   });
 });

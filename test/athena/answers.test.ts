@@ -64,13 +64,22 @@ describe('values', () => {
 
   it('compare maps by content, lists by order', () => {
     const map = trinoCell('map(varchar, double)', { b: '2.50', a: '1' });
-    const json = { columns: [{ name: 'sums', type: 'VARCHAR' }], rows: [['{"a":1.0,"b":2.5}']] };
-    expect(duckdbAnswer(json, new Set(['sums'])).rows).toEqual([[map]]);
+    expect(duckdbCells('MAP(VARCHAR, DOUBLE)', '{"a":1,"b":2.5}')).toEqual([map]);
     expect(trinoCell('array(varchar)', ['a', 'b'])).not.toBe(trinoCell('array(varchar)', ['b', 'a']));
   });
 
+  it('are the same time whatever the digits behind the second, and another one with other digits', () => {
+    expect(trinoCell('timestamp(3)', '2026-06-01 08:30:00.000')).toBe('2026-06-01 08:30:00');
+    expect(trinoCell('timestamp', '2026-06-01 08:30:00.120')).toBe('2026-06-01 08:30:00.12');
+    expect(duckdbCells('TIMESTAMP', '2026-06-01 08:30:00', '2026-06-01 08:30:00.12')).toEqual([
+      '2026-06-01 08:30:00',
+      '2026-06-01 08:30:00.12',
+    ]);
+    expect(() => duckdbCells('TIMESTAMP', 'infinity')).toThrow(/infinity/);
+  });
+
   it('of a type that nothing here compares are refused', () => {
-    expect(() => trinoCell('timestamp(3)', '2026-06-01 00:00:00.000')).toThrow(/timestamp\(3\)/);
-    expect(() => duckdbCells('TIMESTAMP', '2026-06-01 00:00:00')).toThrow(/TIMESTAMP/);
+    expect(() => trinoCell('time(3)', '00:00:00.000')).toThrow(/time\(3\)/);
+    expect(() => duckdbCells('TIME', '00:00:00')).toThrow(/TIME/);
   });
 });

@@ -36,6 +36,14 @@ function listText(cells: readonly Cell[]): Cell {
   return `[${cells.join(', ')}]`;
 }
 
+/** `2026-11-01 08:00:00.5`: no zeros at the end of the fraction, whatever the precision of the type. */
+function timestampText(text: string): Cell {
+  const [, seconds = '', fraction = ''] = /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.(\d+))?$/.exec(text) ?? [];
+  if (seconds === '') throw new AthenaProofError(`${text} is no time of a day`);
+  const digits = fraction.replace(/0+$/, '');
+  return digits === '' ? seconds : `${seconds}.${digits}`;
+}
+
 /** A value of Trino's protocol by its SQL type; numbers of the protocol come as text. */
 export function trinoCell(type: string, value: unknown): Cell {
   if (value === null) return 'NULL';
@@ -43,6 +51,7 @@ export function trinoCell(type: string, value: unknown): Cell {
   if (/^(bigint|integer|smallint|tinyint|decimal\b)/.test(type)) return decimalText(String(value));
   if (type === 'double' || type === 'real') return doubleText(Number(value));
   if (type === 'date' || type === 'boolean') return String(value);
+  if (/^timestamp(\(\d+\))?$/.test(type)) return timestampText(String(value));
   const ofMap = /^map\(varchar, (.+)\)$/.exec(type)?.[1];
   if (ofMap !== undefined) {
     const entries = Object.entries(value as Record<string, unknown>);
@@ -53,7 +62,7 @@ export function trinoCell(type: string, value: unknown): Cell {
   throw new AthenaProofError(`values of Trino's type ${type} are not compared yet`);
 }
 
-/** A value of DuckDB's JSON. */
+/** A value of a map or list, which DuckDB's answers have as JSON. */
 function jsonCell(value: unknown): Cell {
   if (value === null) return 'NULL';
   if (typeof value === 'number') return doubleText(value);
@@ -65,23 +74,20 @@ function jsonCell(value: unknown): Cell {
 
 function duckdbCell(type: string, value: QueryAnswer['rows'][number][number]): Cell {
   if (value === null) return 'NULL';
-  if (type === 'JSON') return jsonCell(JSON.parse(String(value)));
+  if (/^MAP\(VARCHAR, |\[\]$/.test(type)) return jsonCell(JSON.parse(String(value)));
   if (type === 'VARCHAR') return JSON.stringify(value);
   if (/^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\b.*)$/.test(type)) return decimalText(String(value));
   if (type === 'DOUBLE' || type === 'FLOAT') return doubleText(Number(value));
   if (type === 'DATE' || type === 'BOOLEAN') return String(value);
+  if (type === 'TIMESTAMP') return timestampText(String(value));
   throw new AthenaProofError(`values of DuckDB's type ${type} are not compared yet`);
 }
 
-/** DuckDB's answer over the lake's files, in the form that is compared; `jsonColumns` hold JSON as text. */
-export function duckdbAnswer(
-  { columns, rows }: QueryAnswer,
-  jsonColumns: ReadonlySet<string> = new Set(),
-): Answer {
-  const types = columns.map(({ name, type }) => (jsonColumns.has(name) ? 'JSON' : type));
+/** DuckDB's answer over the lake's files, in the form that is compared. */
+export function duckdbAnswer({ columns, rows }: QueryAnswer): Answer {
   return {
     columns: columns.map(({ name }) => name),
-    rows: rows.map((row) => row.map((value, index) => duckdbCell(types[index] ?? '', value))),
+    rows: rows.map((row) => row.map((value, index) => duckdbCell(columns[index]?.type ?? '', value))),
   };
 }
 

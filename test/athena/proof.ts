@@ -1,15 +1,18 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { loadAssembly } from '../../local/assembly/load.ts';
-import { openLakeDatabase } from '../../local/queries/lake-database.ts';
+import { type LakeDatabase, openLakeDatabase } from '../../local/queries/lake-database.ts';
 import { shippedQueries } from '../../local/queries/query-files.ts';
 import type { CheckList } from '../deploy/check-list.ts';
-import { type Answer, duckdbAnswer } from './answers.ts';
+import { checkAccountDataFaults } from './account-data-faults.ts';
+import { duckdbAnswer } from './answers.ts';
 import type { DemonstrationLake } from './demonstration-lake.ts';
 import { type GlueTable, glueTables, savedQueries } from './glue-tables.ts';
 import { checkPlantedFaults } from './planted-faults.ts';
+import type { AnsweredQuery } from './planting.ts';
 import { AthenaProofError } from './proof-error.ts';
 import { queryProblems, savedQueryProblems } from './query-checks.ts';
 import {
+  type ExpectedRows,
   emptyDateProblems,
   expectedRows,
   nestedTables,
@@ -18,39 +21,29 @@ import {
 } from './table-checks.ts';
 import type { TrinoClient } from './trino-client.ts';
 
-/** The tables of the demonstration's template, all of one database. */
-export interface ShippedTables {
-  readonly database: string;
-  readonly tables: readonly GlueTable[];
-}
-
-/** Reads the tables out of the assembly; throws `AthenaProofError` when there are none or several databases. */
-export async function shippedTables(assemblyDirectory: string): Promise<ShippedTables> {
+/** The tables of the demonstration's template; throws `AthenaProofError` when there are none. */
+export async function shippedTables(assemblyDirectory: string): Promise<readonly GlueTable[]> {
   const tables = glueTables(await loadAssembly(assemblyDirectory));
-  const [database, ...others] = new Set(tables.map((table) => table.database));
-  if (database === undefined || others.length > 0) {
-    throw new AthenaProofError(
-      `the template has tables of ${others.length + (database === undefined ? 0 : 1)} databases`,
-    );
-  }
-  return { database, tables };
+  if (tables.length === 0) throw new AthenaProofError('the template has no tables');
+  return tables;
 }
 
 export interface ProofParts {
   readonly checks: CheckList;
-  readonly trino: TrinoClient;
+  /** A client whose statements find the tables of a database by their names alone. */
+  readonly trinoOf: (database: string) => TrinoClient;
   readonly storage: S3Client;
   readonly lake: DemonstrationLake;
-  readonly shipped: ShippedTables;
+  readonly tables: readonly GlueTable[];
 }
 
 async function checkTables(
   checks: CheckList,
   engines: TwoEngines,
   tables: readonly GlueTable[],
-): Promise<Map<string, Answer>> {
+): Promise<Map<string, ExpectedRows>> {
   checks.record('no table lies below another one', nestedTables(tables));
-  const rows = new Map<string, Answer>();
+  const rows = new Map<string, ExpectedRows>();
   for (const table of tables) {
     const expected = await expectedRows(engines.duckdb, table.name);
     rows.set(table.name, expected);
@@ -66,17 +59,20 @@ async function checkTables(
   return rows;
 }
 
-async function checkQueries({ checks, trino, lake, shipped }: ProofParts, { duckdb }: TwoEngines) {
+async function checkQueries({ checks, trinoOf, lake, tables }: ProofParts, duckdb: LakeDatabase) {
   const queries = await shippedQueries();
   const saved = savedQueries(await loadAssembly(lake.assemblyDirectory));
   checks.record(
     `the template saves the ${queries.length} queries of queries/ as they are, and no other`,
-    queries.length === 0 ? ['there are none'] : savedQueryProblems(queries, saved, shipped.database),
+    queries.length === 0 ? ['there are none'] : savedQueryProblems(queries, saved, tables),
   );
-  const answered = [];
+  const answered: AnsweredQuery[] = [];
   for (const query of queries) {
+    const database = saved.find(({ name }) => name === query.name)?.database;
+    if (database === undefined) continue;
+    const trino = trinoOf(database);
     const expected = duckdbAnswer(await duckdb.answer(query));
-    answered.push({ query, expected });
+    answered.push({ query, expected, trino });
     checks.record(
       `${query.name}: ${expected.rows.length} rows, equal on Trino and DuckDB`,
       await queryProblems(trino, query, expected),
@@ -87,17 +83,16 @@ async function checkQueries({ checks, trino, lake, shipped }: ProofParts, { duck
 
 /** Tables, queries and planted faults over the demonstration's lake. */
 export async function proveLake(parts: ProofParts): Promise<void> {
-  const { checks, trino, storage, lake, shipped } = parts;
+  const { checks, trinoOf, storage, lake, tables } = parts;
+  const trino = trinoOf(tables[0]?.database ?? '');
   const duckdb = await openLakeDatabase(lake.lakeDirectory);
   try {
-    const engines = { trino, duckdb, storage };
-    const rows = await checkTables(checks, engines, shipped.tables);
-    const queries = await checkQueries(parts, engines);
-    await checkPlantedFaults({
-      ...{ checks, trino, storage, rows, queries },
-      lakeDirectory: lake.lakeDirectory,
-      tables: shipped.tables,
-    });
+    const rows = await checkTables(checks, { trino, duckdb, storage }, tables);
+    const queries = await checkQueries(parts, duckdb);
+    const { lakeDirectory } = lake;
+    const faults = { checks, trino, storage, rows, queries, lakeDirectory, tables };
+    await checkPlantedFaults(faults);
+    await checkAccountDataFaults(faults);
   } finally {
     duckdb.close();
   }

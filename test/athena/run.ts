@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { DATABASE_NAME } from '../../infra/tables.ts';
 import { createProgress } from '../../local/commands/progress.ts';
 import { CheckList } from '../deploy/check-list.ts';
+import { addAccountData } from './account-data-fixture.ts';
 import { makeDemonstrationLake } from './demonstration-lake.ts';
 import { checkEdgeValues } from './edge-values.ts';
 import { serveLake } from './lake-server.ts';
@@ -30,25 +32,32 @@ async function proveIn(directory: string, installation: TrinoInstallation, check
   const lake = await checks.needed('npm start makes a lake and synthesizes its tables', () =>
     makeDemonstrationLake(directory),
   );
-  const shipped = await checks.needed('the tables are read from the template', () =>
+  const tables = await checks.needed('the tables are read from the template', () =>
     shippedTables(lake.assemblyDirectory),
   );
+  await addAccountData(lake.lakeDirectory);
   const { access, client: storage, close } = await serveLake(lake.lakeDirectory);
   try {
     await createMetastore(storage);
-    await writeDatabase(storage, shipped.database, shipped.tables);
+    for (const database of new Set(tables.map((table) => table.database))) {
+      await writeDatabase(
+        storage,
+        database,
+        tables.filter((table) => table.database === database),
+      );
+    }
     const trino = await checks.needed('Trino starts over the plain-file S3 and reads a table', () =>
       startTrino({
         installation,
         storage: access,
         directory,
-        firstStatement: `SELECT count(*) FROM ${shipped.database}.deliveries`,
+        firstStatement: `SELECT count(*) FROM ${DATABASE_NAME}.deliveries`,
       }),
     );
     try {
-      const client = trinoClient(trino.origin, shipped.database);
-      await proveLake({ checks, trino: client, storage, lake, shipped });
-      const parts = { checks, storage, trinoOrigin: trino.origin, tables: shipped.tables };
+      const trinoOf = (database: string) => trinoClient(trino.origin, database);
+      await proveLake({ checks, trinoOf, storage, lake, tables });
+      const parts = { checks, storage, trinoOrigin: trino.origin, tables };
       const { lakeDirectory } = lake;
       await checkEdgeValues({ ...parts, lakeDirectory });
       await checkReadBytes({ ...parts, lakeDirectory, print: (line) => console.log(line) });

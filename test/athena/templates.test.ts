@@ -68,26 +68,27 @@ describe('tables of a template', () => {
 });
 
 describe('saved queries of a template', () => {
-  const shipped = [{ name: 'downloads', sql: 'SELECT 1' }];
-  const saved = (sql: string, name = 'downloads', database = 'apple_analytics') =>
+  const tables = [
+    { name: 'app_crashes_daily', database: 'apple_analytics' },
+    { name: 'account_data_files', database: 'apple_account_data' },
+  ];
+  const sql = '-- app_crashes_daily\nSELECT 1 FROM account_data_files';
+  const shipped = [{ name: 'arrivals', sql }];
+  const saved = (text: string, database = 'apple_account_data') =>
     savedQueries(
-      assemblyWith('AWS::Athena::NamedQuery', { Name: name, Database: database, QueryString: sql }),
+      assemblyWith('AWS::Athena::NamedQuery', { Name: 'arrivals', Database: database, QueryString: text }),
     );
 
   it('are the shipped files, all of them and no other', () => {
-    expect(savedQueryProblems(shipped, saved('SELECT 1'), 'apple_analytics')).toEqual([]);
-    expect(savedQueryProblems(shipped, [], 'apple_analytics')).toEqual([
-      'queries/downloads.sql is not saved',
-    ]);
-    expect(savedQueryProblems([], saved('SELECT 1'), 'apple_analytics')).toEqual([
-      'saved query downloads has no file',
-    ]);
+    expect(savedQueryProblems(shipped, saved(sql), tables)).toEqual([]);
+    expect(savedQueryProblems(shipped, [], tables)).toEqual(['queries/arrivals.sql is not saved']);
+    expect(savedQueryProblems([], saved(sql), tables)).toEqual(['saved query arrivals has no file']);
   });
 
-  it('have the file’s text and the tables’ database', () => {
-    expect(savedQueryProblems(shipped, saved('SELECT 2'), 'apple_analytics')).toHaveLength(1);
-    expect(
-      savedQueryProblems(shipped, saved('SELECT 1', 'downloads', 'other'), 'apple_analytics'),
-    ).toHaveLength(1);
+  it('have the file’s text and the database of its tables', () => {
+    expect(savedQueryProblems(shipped, saved('SELECT 2'), tables)).toHaveLength(1);
+    expect(savedQueryProblems(shipped, saved(sql, 'apple_analytics'), tables)).toHaveLength(1);
+    const both = `${sql}, app_crashes_daily`;
+    expect(savedQueryProblems([{ name: 'arrivals', sql: both }], saved(both), tables)).toHaveLength(1);
   });
 });

@@ -35,7 +35,7 @@ describe('npm run bench', () => {
   it('refuses a benchmark that it does not know, and names those it knows', async () => {
     const { code, errors } = await bench({}, '--only', 'transfer,transfr');
     expect(code).toBe(1);
-    expect(errors).toContain("There is no benchmark 'transfr'; there is: transfer, curate.");
+    expect(errors).toContain("There is no benchmark 'transfr'; there is: transfer, archive, curate, unpack.");
   });
 
   it.each(['0', 'many'])('refuses %s rounds', async (rounds) => {

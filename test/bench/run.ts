@@ -2,13 +2,15 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { realClock } from '../../local/clock.ts';
 import { createProgress } from '../../local/commands/progress.ts';
+import { archive } from './archive/archive.ts';
 import type { Benchmark, BenchmarkResult } from './benchmark.ts';
 import { curate } from './curate/curate.ts';
 import { missedBounds } from './figures.ts';
 import { writeResults } from './results-file.ts';
 import { transfer } from './transfer/transfer.ts';
+import { unpack } from './unpack/unpack.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [transfer, curate];
+const BENCHMARKS: readonly Benchmark[] = [transfer, archive, curate, unpack];
 const RESULTS_DIRECTORY = fileURLToPath(new URL('./results', import.meta.url));
 /** The exit code of an optional command whose tools are missing: skipped is not passed. */
 const SKIPPED = 3;

@@ -35,6 +35,15 @@ describe('infra/app.ts', () => {
     ]);
   });
 
+  it('writes one more template for account data, given as JSON text as `cdk -c` gives it', () => {
+    const appleDataPipeline = JSON.stringify({ accounts: [{ name: 'main' }], accountData: {} });
+    const { status, stderr, files } = runApp({ appleDataPipeline });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(files.filter((file) => file.endsWith('.template.json'))).toContain(
+      'AppleDataPipelineAccountData.template.json',
+    );
+  });
+
   it('ends with the named error and every problem of a bad configuration, and writes nothing', () => {
     const accounts = [{ name: 'main', reports: ['App Crash'], schedule: 'rate(1 hours)' }];
     const { status, stderr, files } = runApp({ appleDataPipeline: { accounts } });

@@ -2,10 +2,17 @@ import { describe, expect, it, vi } from 'vitest';
 import { loadAssembly } from '../../local/assembly/load.ts';
 import type { Assembly } from '../../local/assembly/model.ts';
 import { filledIn } from '../support/assembled-product.ts';
-import { ORIGINS_TO_FILL_IN, PRODUCT_CONFIGURATION } from '../support/product-assembly.ts';
+import { appleAt, ORIGINS_TO_FILL_IN, PRODUCT_CONFIGURATION } from '../support/product-assembly.ts';
 import { buildApp } from './synthesized.ts';
 
-const ORIGINS = { api: 'http://127.0.0.1:4711', downloads: 'http://127.0.0.1:4712' };
+const ORIGINS = {
+  api: 'http://127.0.0.1:4711',
+  downloads: 'http://127.0.0.1:4712',
+  accountDataTransfer: 'http://127.0.0.1:4713',
+  appDataTransfer: 'http://127.0.0.1:4714',
+  oauth: 'http://127.0.0.1:4715',
+  assets: 'http://127.0.0.1:4716',
+};
 const ACCOUNT = {
   reports: ['App Crashes', 'App Downloads Standard'],
   granularities: ['DAILY', 'WEEKLY'],
@@ -42,8 +49,7 @@ describe('the assembly that test files share', () => {
     const shared = await synthesized(PRODUCT_CONFIGURATION);
     const own = await synthesized({
       accounts: [{ name: 'main', ...ACCOUNT }],
-      appleBaseUrl: ORIGINS.api,
-      trustedOrigins: Object.values(ORIGINS),
+      ...appleAt(ORIGINS),
     });
 
     expect(whatRuns(filledIn(shared, ORIGINS, ACCOUNT))).toEqual(whatRuns(own));

@@ -64,8 +64,9 @@ describe('the workgroups', () => {
 });
 
 describe('the saved queries', () => {
-  it('are all of queries/ where the reports are the default ones', () => {
-    const saved = [...resourcesOf(catalogTemplate({}), 'AWS::Athena::NamedQuery').values()];
+  it('are all of queries/ where the reports are the default ones and account data is transferred', () => {
+    const template = catalogTemplate(accountWith({}, { accountData: {} }));
+    const saved = [...resourcesOf(template, 'AWS::Athena::NamedQuery').values()];
     const files = readQueryFiles(`${PROJECT_DIRECTORY}queries`);
     expect(saved.map(({ Properties }) => Properties.Name)).toEqual(files.map(({ name }) => name));
     expect(saved.map(({ Properties }) => Properties.QueryString)).toEqual(files.map(({ text }) => text));

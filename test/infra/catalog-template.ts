@@ -12,7 +12,7 @@ const assemblies = temporaryDirectory();
 
 const columnShape = z.strictObject({ Name: z.string(), Type: z.string(), Comment: z.string() });
 const tableShape = z.object({
-  DatabaseName: z.literal('apple_analytics'),
+  DatabaseName: z.enum(['apple_analytics', 'apple_account_data']),
   TableInput: z.strictObject({
     Name: z.string(),
     Description: z.string(),
@@ -31,13 +31,15 @@ const tableShape = z.object({
     }),
   }),
 });
+type Database = z.infer<typeof tableShape>['DatabaseName'];
 export type GlueTable = z.infer<typeof tableShape>['TableInput'];
 
-/** The Glue tables of a template by name. */
-export function tablesOf(template: Template): Map<string, GlueTable> {
-  const tables = [...resourcesOf(template, 'AWS::Glue::Table').values()].map(
-    ({ Properties }) => tableShape.parse(Properties).TableInput,
-  );
+/** The Glue tables of one database of a template by name. */
+export function tablesOf(template: Template, database: Database = 'apple_analytics'): Map<string, GlueTable> {
+  const tables = [...resourcesOf(template, 'AWS::Glue::Table').values()]
+    .map(({ Properties }) => tableShape.parse(Properties))
+    .filter(({ DatabaseName }) => DatabaseName === database)
+    .map(({ TableInput }) => TableInput);
   return new Map(tables.map((table) => [table.Name, table]));
 }
 

@@ -50,11 +50,24 @@ describe('the configuration', () => {
     expect({ ...configuration, accounts: [] }).toEqual({
       accounts: [],
       retention: { logs: 90, noncurrentVersions: 90, runs: 400, queryResults: 7 },
-      queryLimits: { people: 10, automation: 1 },
+      queryLimits: { people: 10, automation: 1, accountData: 10 },
       rawTables: false,
       tags: {},
       appleBaseUrl: 'https://api.appstoreconnect.apple.com',
       trustedOrigins: [],
+    });
+  });
+
+  it('fills in every default of account data, which is left out unless it is asked for', () => {
+    expect(readConfiguration({ accounts: [{ name: 'main' }] })).not.toHaveProperty('accountData');
+    expect(readConfiguration({ accounts: [{ name: 'main' }], accountData: {} }).accountData).toEqual({
+      accountDataTransferBaseUrl: 'https://accountdatatransfer.apple.com',
+      appDataTransferBaseUrl: 'https://appdatatransfer.apple.com',
+      oauthBaseUrl: 'https://appleid.apple.com',
+      assetHosts: [],
+      keepSuperseded: 2,
+      renewSeries: false,
+      limits: { entryBytes: 8_000_000_000, archiveBytes: 64_000_000_000, ratio: 200, entries: 100_000 },
     });
   });
 
@@ -266,5 +279,47 @@ describe('a bad configuration', () => {
     expect(accountProblems({ exclude: ids(20_000) }).join()).toMatch(
       /^accounts\[0\]: the schedule's input would be \d+ bytes, at most 258048 fit/,
     );
+  });
+});
+
+describe('a bad configuration of account data', () => {
+  const problemsWith = (accountData: Record<string, unknown>, top: Record<string, unknown> = {}) =>
+    problemsOf({ accounts: [{ name: 'main' }], accountData, ...top });
+
+  it('is refused with every problem and its path', () => {
+    const accountData = { keepSuperseded: -1, renewSeries: 'yes', limits: { ratio: 0 }, bogus: 1 };
+    expect(problemsWith(accountData).map((problem) => problem.split(':')[0])).toEqual([
+      'accountData.keepSuperseded',
+      'accountData.renewSeries',
+      'accountData.limits.ratio',
+      'accountData.bogus',
+    ]);
+  });
+
+  it.each(['accountDataTransferBaseUrl', 'appDataTransferBaseUrl', 'oauthBaseUrl'])(
+    'is refused for a %s that is not https, unless it is trusted',
+    (field) => {
+      const url = 'http://127.0.0.1:4711';
+      expect(problemsWith({ [field]: url })).toEqual([
+        `accountData.${field}: must be https, unless the same origin also stands under trustedOrigins`,
+      ]);
+      expect(problemsWith({ [field]: url }, { trustedOrigins: [url] })).toEqual([]);
+      expect(problemsWith({ [field]: 'https://apple.example/path' })).toEqual([
+        `accountData.${field}: must be an origin such as https://host or https://host:8443`,
+      ]);
+    },
+  );
+
+  it.each([
+    'https://cdn.apple.com',
+    'CDN.apple.com',
+    '*.apple.com',
+    'apple',
+    '10.0.0.1',
+    'cdn.apple.com:8443',
+  ])('is refused for the asset host %s', (host) => {
+    expect(problemsWith({ assetHosts: ['cdn.apple.com', '.apple.com', host] })).toEqual([
+      'accountData.assetHosts[2]: must be a host, or .domain for every host below it',
+    ]);
   });
 });

@@ -5,9 +5,17 @@ import { z } from 'zod';
 import { readConfiguration } from '../../infra/config.ts';
 import { readWorkflowDefinition } from '../../infra/constructs/workflow.ts';
 import { hoursWithoutSuccess } from '../../infra/stacks/pipeline.ts';
+import { ACCOUNT_DATA_METRICS } from '../../lambdas/lib/account-data/metric-names.ts';
 import type { RunOutcome } from '../../lambdas/lib/analytics/contracts.ts';
 import { runMetrics } from '../../lambdas/lib/analytics/run-metrics.ts';
-import { buildApp, PROJECT_DIRECTORY, readable, resourcesOf, synthesizeTemplates } from './synthesized.ts';
+import {
+  buildApp,
+  PROJECT_DIRECTORY,
+  readable,
+  resourcesOf,
+  synthesizeAccountData,
+  synthesizeTemplates,
+} from './synthesized.ts';
 
 const EMPTY_RUN: RunOutcome = {
   apps: 0,
@@ -47,6 +55,7 @@ function alarmsOf(template: typeof pipeline): Map<string, z.infer<typeof alarmSh
 }
 
 const alarms = alarmsOf(pipeline);
+const accountDataAlarms = alarmsOf(synthesizeAccountData());
 const outcomes = [...alarms].filter(
   ([name, alarm]) => alarm.Namespace === 'AppleDataPipeline' && name !== 'NoSuccess',
 );
@@ -55,7 +64,7 @@ const outcomes = [...alarms].filter(
 function headingDifferences(text: string): string[] {
   const headings = new Set([...text.matchAll(/^## (.+)$/gm)].flatMap((match) => match[1] ?? []));
   const named = new Set(
-    [...alarms.values()].map(
+    [...alarms.values(), ...accountDataAlarms.values()].map(
       (alarm) => /Runbook: docs\/runbook\.md, (\w+)\.$/.exec(alarm.AlarmDescription)?.[1] ?? '',
     ),
   );
@@ -195,6 +204,60 @@ describe('the alarms', () => {
     for (const section of runbook.split(/^## /m).slice(1)) {
       const answers = [...section.matchAll(/^- \*\*(.+)\*\*:/gm)].map((match) => match[1]);
       expect(answers).toEqual(['Meaning', 'Look here', 'Do this', 'When to stop']);
+    }
+  });
+});
+
+describe('the alarms of account data', () => {
+  it('watch transfers, the deletion and every function', () => {
+    const functions = [...resourcesOf(synthesizeAccountData(), 'AWS::Lambda::Function').keys()].map((id) =>
+      id.replace(/[0-9A-F]{8}$/, ''),
+    );
+    expect(functions).toHaveLength(6);
+    expect([...accountDataAlarms.keys()].sort()).toEqual(
+      [
+        ...['TransferFailed', 'TransferTimedOut', 'TransferAborted', 'TransferThrottled', 'DeletionFailed'],
+        ...functions.flatMap((id) => [`${id}Errors`, `${id}Throttles`]),
+        ...Object.keys(ACCOUNT_DATA_METRICS),
+      ].sort(),
+    );
+  });
+
+  it('watch everything that the functions count, by the name of its metric', () => {
+    for (const name of Object.keys(ACCOUNT_DATA_METRICS)) {
+      expect(accountDataAlarms.get(name)).toMatchObject({
+        Namespace: 'AppleDataPipeline',
+        MetricName: name,
+        Dimensions: [{ Name: 'service', Value: 'apple-data-pipeline' }],
+        Threshold: 1,
+        ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+        TreatMissingData: 'notBreaching',
+        Period: 86_400,
+      });
+    }
+  });
+
+  it('tell of one failed deletion a day, which ten faults an hour would never show', () => {
+    expect(accountDataAlarms.get('DeletionFailed')).toMatchObject({
+      Namespace: 'AWS/Lambda',
+      MetricName: 'Errors',
+      Threshold: 1,
+      Period: 86_400,
+    });
+  });
+
+  it('name the days after which a transfer times out', () => {
+    const { timeoutSeconds } = readWorkflowDefinition(
+      `${PROJECT_DIRECTORY}statemachines/account-data-transfer.asl.json`,
+    );
+    expect(accountDataAlarms.get('TransferTimedOut')?.AlarmDescription).toContain(
+      `${timeoutSeconds / 86_400} days`,
+    );
+  });
+
+  it('tell the same topic as all others', () => {
+    for (const alarm of accountDataAlarms.values()) {
+      expect(alarm.AlarmActions.map(readable)).toEqual(['<pipeline MonitoringTopic>']);
     }
   });
 });

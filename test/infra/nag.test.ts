@@ -4,7 +4,7 @@ import { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { IConstruct } from 'constructs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { buildApp } from './synthesized.ts';
+import { buildApp, WITH_ACCOUNT_DATA } from './synthesized.ts';
 
 interface Acknowledgement {
   readonly path: string;
@@ -62,6 +62,22 @@ describe('cdk-nag', () => {
       disposable: true,
     });
     expect(() => app.synth()).not.toThrow();
+  });
+
+  it('finds nothing in account data either, with this many acknowledgements more', () => {
+    const { app, stacks } = buildApp(WITH_ACCOUNT_DATA);
+    expect(() => app.synth()).not.toThrow();
+    if (stacks.accountData === undefined) throw new Error('account data is not configured');
+    const acknowledgements = acknowledgementsIn(stacks.accountData);
+    expect(countByRule(acknowledgements)).toEqual({
+      'AwsSolutions-IAM5': 38,
+      'Serverless-LambdaAsyncFailureDestination': 6,
+      'Serverless-LambdaDLQ': 6,
+    });
+    const machineInvokes = acknowledgements.filter(({ reason }) =>
+      reason.includes('Step Functions invokes it'),
+    );
+    expect(new Set(machineInvokes.map(({ path }) => path)).size).toBe(4);
   });
 
   it('fails the synthesis on a planted bucket without TLS', () => {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readQueryFiles, tablesOf } from '../../infra/query-files.ts';
-import { LINES_TABLES } from '../../infra/tables.ts';
+import { ACCOUNT_DATA_TABLES, LINES_TABLES } from '../../infra/tables.ts';
 import { REPORT_TABLES } from '../../lambdas/lib/analytics/report-tables.ts';
 import { PROJECT_DIRECTORY, temporaryDirectory } from './synthesized.ts';
 
@@ -53,7 +53,7 @@ describe('the tables of a query', () => {
 
 describe('the shipped queries', () => {
   const queries = readQueryFiles(`${PROJECT_DIRECTORY}queries`);
-  const known = [...REPORT_TABLES, ...LINES_TABLES].map(({ name }) => name);
+  const known = [...REPORT_TABLES, ...LINES_TABLES, ...ACCOUNT_DATA_TABLES].map(({ name }) => name);
 
   it('read tables of the catalog and fit into what Athena saves', () => {
     for (const query of queries) {

@@ -55,11 +55,18 @@ export interface Templates {
   readonly lake: Template;
   readonly pipeline: Template;
   readonly catalog: Template;
+  /** Only where account data is configured. */
+  readonly accountData?: Template;
 }
+
+/** The configuration of `cdk.json` with account data, every default taken. */
+export const WITH_ACCOUNT_DATA = {
+  appleDataPipeline: { accounts: [{ name: 'main' }], accountData: {} },
+} as const;
 
 const synthesized = new Map<string, Templates>();
 
-/** The three templates of one configuration, synthesized once per test file. */
+/** The templates of one configuration, synthesized once per test file. */
 export function synthesizeTemplates(changes: Readonly<Record<string, unknown>> = {}): Templates {
   const key = JSON.stringify(changes);
   const known = synthesized.get(key);
@@ -69,9 +76,19 @@ export function synthesizeTemplates(changes: Readonly<Record<string, unknown>> =
     lake: Template.fromStack(stacks.lake),
     pipeline: Template.fromStack(stacks.pipeline),
     catalog: Template.fromStack(stacks.catalog),
+    ...(stacks.accountData === undefined ? {} : { accountData: Template.fromStack(stacks.accountData) }),
   };
   synthesized.set(key, templates);
   return templates;
+}
+
+/** The template of account data; throws for a configuration without. */
+export function synthesizeAccountData(
+  changes: Readonly<Record<string, unknown>> = WITH_ACCOUNT_DATA,
+): Template {
+  const { accountData } = synthesizeTemplates(changes);
+  if (accountData === undefined) throw new Error('account data is not configured');
+  return accountData;
 }
 
 const OUTPUT_NAME = /^PublishOutput(?:FnGetAtt|Ref)(\w+?)[0-9A-F]{8}(Arn)?[0-9A-F]{8}$/;
@@ -80,14 +97,16 @@ function withoutHash(logicalId: string): string {
   return logicalId.replace(/[0-9A-F]{8}$/, '');
 }
 
-/** A template's value as text: `<Id.Attribute>`, `<Id>`, `<lake Id.Attribute>`; generated hashes are left out. */
+/** A template's value as text: `<Id.Attribute>`, `<Id>`, `<lake Id.Attribute>` of another stack; generated hashes are left out. */
 export function readable(value: unknown): string {
   if (typeof value === 'string') return value;
   const intrinsic = z
     .union([
       z.strictObject({ 'Fn::Join': z.tuple([z.string(), z.array(z.unknown())]) }),
       z.strictObject({ 'Fn::GetAtt': z.tuple([z.string(), z.string()]) }),
-      z.strictObject({ 'Fn::GetStackOutput': z.looseObject({ OutputName: z.string() }) }),
+      z.strictObject({
+        'Fn::GetStackOutput': z.looseObject({ StackName: z.string(), OutputName: z.string() }),
+      }),
       z.strictObject({ Ref: z.string() }),
     ])
     .parse(value);
@@ -102,8 +121,10 @@ export function readable(value: unknown): string {
   if ('Ref' in intrinsic) {
     return intrinsic.Ref.startsWith('AWS::') ? `<${intrinsic.Ref}>` : `<${withoutHash(intrinsic.Ref)}>`;
   }
-  const [, id, attribute] = OUTPUT_NAME.exec(intrinsic['Fn::GetStackOutput'].OutputName) ?? [];
-  return attribute === undefined ? `<lake ${id}>` : `<lake ${id}.${attribute}>`;
+  const { StackName, OutputName } = intrinsic['Fn::GetStackOutput'];
+  const stack = StackName.replace('AppleDataPipeline', '').toLowerCase();
+  const [, id, attribute] = OUTPUT_NAME.exec(OutputName) ?? [];
+  return attribute === undefined ? `<${stack} ${id}>` : `<${stack} ${id}.${attribute}>`;
 }
 
 const statementShape = z.looseObject({

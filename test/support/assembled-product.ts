@@ -2,6 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Granularity } from '../../lambdas/lib/analytics/contracts.ts';
+import type { AccountDataScenario } from '../../local/apple/account-data/scenario.ts';
+import {
+  createSimulatedAccountData,
+  type SimulatedAccountData,
+} from '../../local/apple/account-data/simulated-account-data.ts';
 import type { Scenario } from '../../local/apple/scenario.ts';
 import { createSimulatedApple, type SimulatedApple } from '../../local/apple/simulated-apple.ts';
 import { loadAssembly } from '../../local/assembly/load.ts';
@@ -9,13 +14,16 @@ import type { Assembly } from '../../local/assembly/model.ts';
 import { secretOf } from '../../local/assembly/secrets.ts';
 import type { Authorize } from '../../local/aws-json/json-service.ts';
 import { VirtualClock } from '../../local/clock.ts';
-import { type StandInHandler, serve } from '../../local/http.ts';
+import { dataSharingSecret, operatorAuthorization } from '../../local/commands/account-data-machine.ts';
+import { type RunningServer, type StandInHandler, serve } from '../../local/http.ts';
 import { createLocalRuntime, type LocalRuntime } from '../../local/runtime.ts';
-import { ACCOUNT_NAME, ORIGINS_TO_FILL_IN } from './product-assembly.ts';
+import { ACCOUNT_NAME, ORIGINS_TO_FILL_IN, type Origins } from './product-assembly.ts';
 
 /** One small world: its own Apple, lake, clock and processes. */
 export interface AssembledWorld {
   readonly apple: SimulatedApple;
+  /** Apple's other services, with the people of the options. */
+  readonly accountData: SimulatedAccountData;
   readonly clock: VirtualClock;
   readonly runtime: LocalRuntime;
   readonly lakeDirectory: string;
@@ -26,12 +34,15 @@ export interface AssembledWorld {
 
 export interface AssembledWorldOptions {
   readonly scenario: Scenario;
+  readonly accountData?: AccountDataScenario;
   /** Milliseconds since 1970. */
   readonly start: number;
-  /** Stands before every server that a function can call: S3, secrets, Step Functions, Apple's two hosts. */
+  /** Stands before every server that a function can call: S3, secrets, Step Functions, Apple's hosts. */
   wrap?(handle: StandInHandler): StandInHandler;
-  /** Instead of the assembly's own policies. */
+  /** Instead of the assembly's own policies, with which an operator may do everything. */
   readonly authorize?: Authorize;
+  /** Of machines by name, instead of the assembly's own. */
+  readonly definitions?: Readonly<Record<string, unknown>>;
 }
 
 /** What of the account a test chooses: it stands in the schedule's input and nowhere else in the assembly. */
@@ -49,23 +60,34 @@ export interface AssembledProduct {
   close(): Promise<void>;
 }
 
-interface Origins {
-  readonly api: string;
-  readonly downloads: string;
-}
-
 interface ScheduleInput {
-  readonly account: Readonly<Record<string, unknown>>;
+  /** Only where the schedule is one of analytics. */
+  readonly account?: Readonly<Record<string, unknown>>;
 }
 
 const nobody: StandInHandler = async () => ({ status: 500, headers: {}, body: 'no world is open' });
 
+function nobodyAnywhere(): Record<keyof Origins, StandInHandler> {
+  return {
+    api: nobody,
+    downloads: nobody,
+    accountDataTransfer: nobody,
+    appDataTransfer: nobody,
+    oauth: nobody,
+    assets: nobody,
+  };
+}
+
+/** Where an assembly's schedules start analytics-sync. */
+function analyticsInput(assembly: Assembly): unknown {
+  return assembly.schedules.find(({ input }) => (input as ScheduleInput).account !== undefined)?.input;
+}
+
 /** The assembly as it would have been synthesized for these origins and this account. */
 export function filledIn(assembly: Assembly, origins: Origins, account: ProductAccount): Assembly {
+  const places = Object.keys(ORIGINS_TO_FILL_IN) as (keyof Origins)[];
   const fillIn = (value: string) =>
-    value
-      .replaceAll(ORIGINS_TO_FILL_IN.api, origins.api)
-      .replaceAll(ORIGINS_TO_FILL_IN.downloads, origins.downloads);
+    places.reduce((text, place) => text.replaceAll(ORIGINS_TO_FILL_IN[place], origins[place]), value);
   return {
     ...assembly,
     functions: assembly.functions.map(({ environment, ...rest }) => ({
@@ -76,9 +98,19 @@ export function filledIn(assembly: Assembly, origins: Origins, account: ProductA
     })),
     schedules: assembly.schedules.map((schedule) => {
       const input = schedule.input as ScheduleInput;
+      if (input.account === undefined) return schedule;
       return { ...schedule, input: { ...input, account: { ...input.account, ...account } } };
     }),
   };
+}
+
+/** The assembly with other definitions of the machines that are named. */
+function withDefinitions(assembly: Assembly, definitions: Readonly<Record<string, unknown>>): Assembly {
+  const machines = assembly.machines.map((machine) => ({
+    ...machine,
+    definition: definitions[machine.name] ?? machine.definition,
+  }));
+  return { ...assembly, machines };
 }
 
 /** `assemblyDirectory` holds what `synthesizeProduct` made; it is only read. One world is open at a time. */
@@ -86,16 +118,29 @@ export async function assembledProduct(
   assemblyDirectory: string,
   account: ProductAccount,
 ): Promise<AssembledProduct> {
-  let handlers = { api: nobody, downloads: nobody };
+  let handlers = nobodyAnywhere();
   const synthesized = await loadAssembly(assemblyDirectory);
-  const api = await serve((request) => handlers.api(request));
-  const downloads = await serve((request) => handlers.downloads(request));
-  const origins = { api: api.origin, downloads: downloads.origin };
+  const servers: RunningServer[] = [];
+  const listen = async (host: keyof Origins): Promise<string> => {
+    const server = await serve((request) => handlers[host](request));
+    servers.push(server);
+    return server.origin;
+  };
+  const origins: Origins = {
+    api: await listen('api'),
+    downloads: await listen('downloads'),
+    accountDataTransfer: await listen('accountDataTransfer'),
+    appDataTransfer: await listen('appDataTransfer'),
+    oauth: await listen('oauth'),
+    assets: await listen('assets'),
+  };
   const assembly = filledIn(synthesized, origins, account);
   const directory = await mkdtemp(join(tmpdir(), 'assembled-product-'));
 
-  function secrets({ credentials }: SimulatedApple): Record<string, string> {
+  function secrets({ credentials }: SimulatedApple, accountData: SimulatedAccountData) {
     const { issuerId } = credentials;
+    const { clientPrivateKeyPem, clientKeyId, teamId, clientId } = accountData.credentials;
+    const dataSharing = { privateKey: clientPrivateKeyPem, keyId: clientKeyId, teamId, clientId };
     return {
       [secretOf(assembly, ACCOUNT_NAME, 'reader')]: JSON.stringify({
         privateKey: credentials.readerPrivateKeyPem,
@@ -107,39 +152,60 @@ export async function assembledProduct(
         keyId: credentials.adminKeyId,
         issuerId,
       }),
+      ...dataSharingSecret(assembly, JSON.stringify(dataSharing)),
     };
   }
 
   return {
     assembly,
-    async world({ scenario, start, wrap = (handle) => handle, authorize }) {
+    async world({
+      scenario,
+      accountData: people,
+      start,
+      wrap = (handle) => handle,
+      authorize,
+      definitions = {},
+    }) {
       const clock = new VirtualClock(start);
       const apple = await createSimulatedApple({ clock, scenario });
+      const accountData = await createSimulatedAccountData({
+        clock,
+        ...(people === undefined ? {} : { scenario: people }),
+      });
       apple.setOrigins(origins);
-      handlers = { api: wrap(apple.api), downloads: wrap(apple.downloads) };
+      accountData.setOrigins(origins);
+      handlers = {
+        api: wrap(apple.api),
+        downloads: wrap(apple.downloads),
+        accountDataTransfer: wrap(accountData.accountDataTransfer),
+        appDataTransfer: wrap(accountData.appDataTransfer),
+        oauth: wrap(accountData.oauth),
+        assets: wrap(accountData.assets),
+      };
       const lakeDirectory = await mkdtemp(join(directory, 'lake-'));
       const runtime = await createLocalRuntime({
-        assembly,
+        assembly: withDefinitions(assembly, definitions),
         lakeDirectory,
         clock,
-        secrets: secrets(apple),
+        secrets: secrets(apple, accountData),
         wrapService: (_, handle) => wrap(handle),
-        ...(authorize === undefined ? {} : { authorize }),
+        authorize: authorize ?? operatorAuthorization(assembly),
       });
       return {
         apple,
+        accountData,
         clock,
         runtime,
         lakeDirectory,
-        sync: (name) => runtime.startExecution('analytics-sync', assembly.schedules[0]?.input, name).result,
+        sync: (name) => runtime.startExecution('analytics-sync', analyticsInput(assembly), name).result,
         async close() {
-          handlers = { api: nobody, downloads: nobody };
+          handlers = nobodyAnywhere();
           await runtime.close();
         },
       };
     },
     async close() {
-      await Promise.all([api.close(), downloads.close()]);
+      await Promise.all(servers.map((server) => server.close()));
       await rm(directory, { recursive: true, force: true });
     },
   };

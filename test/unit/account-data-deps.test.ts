@@ -11,10 +11,12 @@ import {
   cancelDepsFactory,
   productionAccountDataDeps,
   productionCancelDeps,
+} from '../../lambdas/lib/runtime/account-data-deps.ts';
+import {
   productionStorageDeps,
   promptMetrics,
   storageDepsFactory,
-} from '../../lambdas/lib/runtime/account-data-deps.ts';
+} from '../../lambdas/lib/runtime/storage-deps.ts';
 import { VirtualClock } from '../../local/clock.ts';
 
 const privateKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { ERROR_NAMES } from '../../lambdas/lib/errors.ts';
+import { ACCOUNT_DATA_ERROR_NAMES, ERROR_NAMES as ANALYTICS_ERROR_NAMES } from '../../lambdas/lib/errors.ts';
 import { type ProductBundleOptions, productBundle } from '../support/product-bundle.ts';
+
+const ERROR_NAMES = [...ANALYTICS_ERROR_NAMES, ...ACCOUNT_DATA_ERROR_NAMES];
 
 let directory: string;
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { ACCOUNT_DATA_TABLES } from '../../infra/tables.ts';
 import { REPORT_TABLES } from '../../lambdas/lib/analytics/report-tables.ts';
 import { dataContract } from '../../local/documentation/data-contract.ts';
 
@@ -24,6 +25,16 @@ describe('docs/data-contract.md', () => {
         ({ name, type, apple }) => !section.includes(`| \`${name}\` | ${type} | ${apple.name} |`),
       );
       expect(missing, table.name).toEqual([]);
+    }
+  });
+
+  it('lists the tables of account data with every column', () => {
+    for (const { name, columns } of ACCOUNT_DATA_TABLES) {
+      const section = text.split(/\n(?=##+ )/).find((part) => part.startsWith(`### ${name}\n`)) ?? '';
+      const missing = columns.filter(
+        (column) => !section.includes(`| \`${column.name}\` | ${column.type} | ${column.comment} |`),
+      );
+      expect(missing, name).toEqual([]);
     }
   });
 

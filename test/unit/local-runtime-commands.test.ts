@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExecutionResult } from '../../local/asl/runner.ts';
 import { appTotals, type FinishedRun, runMessages } from '../../local/commands/finished-run.ts';
-import { appTable, outcomeTable, readableBytes, runTable } from '../../local/commands/outcome-tables.ts';
+import { appTable, outcomeTable, runTable } from '../../local/commands/outcome-tables.ts';
 import { createProgress } from '../../local/commands/progress.ts';
 import { createRunReport, writeRunReport } from '../../local/commands/run-report.ts';
 import type { RunSummary } from '../../local/commands/run-summary.ts';
 import { type SyncOptions, syncCommand } from '../../local/commands/sync-options.ts';
+import { readableBytes } from '../../local/commands/text-table.ts';
 
 let directory: string;
 let keyFile: string;

@@ -95,6 +95,19 @@ describe('what the proxy decides before it forwards', () => {
     ]);
   });
 
+  it('asks for the key that an object was put under, not for that of its bucket', async () => {
+    const { client } = await start({
+      buckets: [{ name: BUCKET, kmsKeyArn: KEY_ARN }],
+      authorize: ({ action, resource }) => action !== 'kms:Decrypt' || resource === KEY_ARN,
+    });
+    const otherKey = { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: `${KEY_ARN}-of-grants` } as const;
+    await client.send(new PutObjectCommand({ ...object, Body: 'x', ...otherKey }));
+    expect((await client.send(new HeadObjectCommand(object))).SSEKMSKeyId).toBe(otherKey.SSEKMSKeyId);
+    expect((await refusal(client.send(new GetObjectCommand(object)))).code).toBe('AccessDenied');
+    await client.send(put);
+    expect((await client.send(new GetObjectCommand(object))).ContentLength).toBe(1);
+  });
+
   it('refuses by name an encryption that it could not keep', async () => {
     const { client } = await start();
     const encrypted = new PutObjectCommand({ ...object, Body: 'x', ServerSideEncryption: 'aws:kms' });

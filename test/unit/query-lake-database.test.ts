@@ -100,11 +100,18 @@ describe('a lake directory as a database', () => {
     expect(String(plan.getRows()[0]?.[1])).toMatch(/Scanning Files:\s*1\/2/);
   });
 
-  it('gives other types as their text', async () => {
+  it('gives lists and maps within each other as JSON with every digit, and refuses no kind of value', async () => {
+    const { rows } = await answer(
+      "SELECT MAP(ARRAY['b', 'a\"'], ARRAY[[1.5, NULL], []]), [9007199254740993], [DATE '2026-06-01']",
+    );
+    expect(rows).toEqual([['{"b":["1.5",null],"a\\"":[]}', '[9007199254740993]', '["2026-06-01"]']]);
+  });
+
+  it('gives maps as JSON and other types as their text', async () => {
     const { rows } = await answer(
       "SELECT CAST(1.5 AS DECIMAL(9, 2)), DATE '2026-06-01', MAP(ARRAY['a'], ARRAY[1])",
     );
-    expect(rows).toEqual([['1.50', '2026-06-01', "{'a': 1}"]]);
+    expect(rows).toEqual([['1.50', '2026-06-01', '{"a":1}']]);
   });
 });
 

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACCOUNT_DATA_TABLES, LINES_TABLES } from '../../infra/tables.ts';
 import { REPORT_TABLES } from '../../lambdas/lib/analytics/report-tables.ts';
 import { type LakeDatabase, openLakeDatabase } from '../../local/queries/lake-database.ts';
 import { queryNames, type ShippedQuery, shippedQueries } from '../../local/queries/query-files.ts';
 import { QueryLake } from '../support/query-lake.ts';
 
-const LINES_TABLES = ['deliveries', 'freshness'];
+const OTHER_TABLES = [...LINES_TABLES, ...ACCOUNT_DATA_TABLES].map(({ name }) => name);
+const TYPES = ['DATE', 'TIMESTAMP', 'VARCHAR', 'BIGINT', 'DOUBLE', 'BOOLEAN', 'MAP(VARCHAR, VARCHAR)'];
 const LONGEST_LINE = 120;
 
 /** Measures that count distinct users or devices, as columns. */
@@ -63,9 +65,11 @@ function summedUniques(sql: string): string[] {
 }
 
 describe('every shipped query', () => {
-  it('is among those that people open App Store Connect for', async () => {
+  it('is among those that people open App Store Connect or an archive for', async () => {
     expect(await queryNames()).toEqual(
       expect.arrayContaining([
+        'account-data-arrivals',
+        'account-data-current-rows',
         'app-store-connect-metrics',
         'conversion-by-source',
         'crash-rate-by-version',
@@ -93,7 +97,7 @@ describe('every shipped query', () => {
     expect(answer.columns.map(({ name }) => name)).toEqual(query.header.columns.map(({ name }) => name));
     // Nothing is left to what an engine makes of a sum: HUGEINT there would be another type in Trino.
     for (const { name, type } of answer.columns) {
-      expect(['DATE', 'VARCHAR', 'BIGINT', 'DOUBLE', 'BOOLEAN'], name).toContain(type);
+      expect(TYPES, name).toContain(type);
     }
   });
 
@@ -109,7 +113,7 @@ describe('every shipped query', () => {
     '$name reads standard tables of one granularity, whose deliveries replace each other',
     ({ sql }) => {
       const tables = REPORT_TABLES.filter(({ name }) => tablesOf(sql).includes(name));
-      const lines = LINES_TABLES.filter((name) => new RegExp(`FROM ${name}\\b`).test(statementOf(sql)));
+      const lines = OTHER_TABLES.filter((name) => new RegExp(`FROM ${name}\\b`).test(statementOf(sql)));
       expect(tables.length + lines.length).toBeGreaterThan(0);
       expect(new Set(tables.map(({ granularity }) => granularity)).size).toBeLessThanOrEqual(1);
       for (const { name, report, keepsDeliveries } of tables) {

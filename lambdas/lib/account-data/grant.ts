@@ -29,8 +29,18 @@ export const instanceState = z.enum([
 export const instanceRecord = z.object({
   number: z.int().positive(),
   state: instanceState,
-  /** Written before the call that creates it at Apple; `tries` counts such calls for this instance. */
-  intent: z.object({ call: z.enum(['submit', 'resubmit']), at: z.iso.datetime(), tries: z.int().positive() }),
+  /**
+   * Written before the call that creates it at Apple: when the latest such call was made, when the first one, and how
+   * many were made whose answer did not come.
+   */
+  intent: z.object({
+    call: z.enum(['submit', 'resubmit']),
+    at: z.iso.datetime(),
+    since: z.iso.datetime().optional(),
+    tries: z.int().nonnegative(),
+  }),
+  /** Until when Apple may hold a series that we ended against a new one: nothing is submitted before. */
+  blockedUntil: z.iso.datetime().optional(),
   /** Apple's id; absent until an answer named it. */
   requestId: z.string().optional(),
   /** When the answer that named it arrived. */
@@ -71,6 +81,8 @@ export const seriesRecord = z.object({
     .object({
       scope: z.enum(['instance', 'series']),
       at: z.iso.datetime(),
+      /** The latest instance at that time. */
+      instance: z.int().positive().optional(),
       /** Which of Apple's ids worked; absent while it is under way. */
       by: z.enum(['parent', 'instance']).optional(),
     })
@@ -94,6 +106,8 @@ export const grant = z.object({
   attention: z.string().optional(),
   /** First sign of a revocation: Apple answered `invalid_grant`. A second one 24 h later is needed. */
   refusedAt: z.iso.datetime().optional(),
+  /** Second sign; counts once an hour later it is not one of many, which would be our own fault. */
+  refusedAgainAt: z.iso.datetime().optional(),
   /** Apple refused the recurring mode: the same period by repeated ONE_TIME requests. */
   fallback: z.literal('ONE_TIME').optional(),
   series: z.array(seriesRecord),

@@ -7,7 +7,12 @@ import { type CatalogColumn, type CatalogReport, type ColumnType, REPORTS } from
  * by the Glue tables and by the queries' local views.
  */
 
-export type TableColumnType = ColumnType | 'BOOLEAN' | 'MAP(VARCHAR, VARCHAR)' | 'MAP(VARCHAR, DOUBLE)';
+export type TableColumnType =
+  | ColumnType
+  | 'BOOLEAN'
+  | 'TIMESTAMP'
+  | 'MAP(VARCHAR, VARCHAR)'
+  | 'MAP(VARCHAR, DOUBLE)';
 
 export interface TableColumn {
   /** In SQL: lower case, words joined by `_`. */
@@ -41,8 +46,13 @@ export interface ReportTable {
   readonly keepsDeliveries: boolean;
 }
 
+/** A column of a curated file: sums by measure stand in the pipeline's own tables only. */
+export interface CuratedColumn extends TableColumn {
+  readonly type: ColumnType | 'BOOLEAN' | 'MAP(VARCHAR, VARCHAR)';
+}
+
 /** What every curated row has beside Apple's columns, in this order at the end of each file. */
-export const ADDED_COLUMNS: readonly TableColumn[] = [
+export const ADDED_COLUMNS: readonly CuratedColumn[] = [
   {
     name: 'app_id',
     type: 'VARCHAR',
@@ -73,6 +83,11 @@ export const DATE_COLUMN: TableColumn = {
   type: 'DATE',
   comment: 'The day, or the first day of the week or month, that the row is about.',
 };
+
+/** All columns of a table's files in their order, the partition not among them. */
+export function columnsInFiles({ columns }: Pick<ReportTable, 'columns'>): readonly CuratedColumn[] {
+  return [...columns, ...ADDED_COLUMNS];
+}
 
 /** A name as SQL takes it without quotes: `Proceeds in USD` is `proceeds_in_usd`. */
 export function columnName(appleName: string): string {

@@ -1,23 +1,15 @@
 import type { ColumnType } from '../analytics/report-catalog.ts';
+import { columnsInFiles } from '../analytics/report-tables.ts';
+import { accessName } from '../lake/keys.ts';
 import { ColumnDictionary } from './column-dictionary.ts';
 import type { CuratedDate, DeliveryToCurate } from './curate-delivery.ts';
 import { type DeliveryColumns, SegmentLayout } from './delivery-columns.ts';
 import { type EncodedColumn, encodeColumn, encodeConstant, encodeMap } from './encoded-column.ts';
 import { MeasureSums } from './measure-sums.ts';
-import { type ColumnData, type FileColumn, ParquetFile } from './parquet-file.ts';
+import { type ColumnData, ParquetFile } from './parquet-file.ts';
 import { RowChunk, SORTED_ROW_SEPARATOR, type SortKey } from './row-chunk.ts';
 import { mergeRuns } from './sorted-runs.ts';
 import { ROW_PREFIX_BYTES, SEGMENT_MARK, type SpilledRows, type SpillFile } from './spill-file.ts';
-
-/** Beside Apple's columns, as `ADDED_COLUMNS` of the tables has them. */
-const ADDED_COLUMNS: readonly FileColumn[] = [
-  { name: 'app_id', type: 'VARCHAR' },
-  { name: 'processing_date', type: 'DATE' },
-  { name: 'access', type: 'VARCHAR' },
-  { name: 'is_final', type: 'BOOLEAN' },
-  { name: 'source_instance', type: 'VARCHAR' },
-  { name: 'extra', type: 'MAP(VARCHAR, VARCHAR)' },
-];
 
 function constant(type: ColumnType, text: string, rows: number): EncodedColumn {
   const dictionary = new ColumnDictionary(type);
@@ -78,7 +70,7 @@ export class DateFileWriter {
     beforeChunk: () => void,
   ): Pick<CuratedDate, 'rows' | 'sums' | 'bytes'> {
     const { table } = this.#delivery;
-    const file = new ParquetFile(path, [...table.columns, ...ADDED_COLUMNS]);
+    const file = new ParquetFile(path, columnsInFiles(table));
     try {
       const sums = new MeasureSums(table);
       let count = 0;
@@ -152,7 +144,7 @@ export class DateFileWriter {
       ...apple.map((column) => encodeColumn(column, column.codes, order)),
       constant('VARCHAR', appId, order.length),
       constant('DATE', processingDate, order.length),
-      constant('VARCHAR', access === 'ONGOING' ? 'ongoing' : 'snapshot', order.length),
+      constant('VARCHAR', accessName(access), order.length),
       isFinal,
       constant('VARCHAR', instanceId, order.length),
       encodeMap(extra, order),

@@ -34,7 +34,7 @@ function writeWholeNumber(bytes: Buffer, value: number | bigint, start: number):
 }
 
 /** Distinct values in Parquet's plain encoding, in the order in which they appear. */
-class PlainDictionary {
+export class PlainDictionary {
   count = 0;
   #bytes: Buffer = Buffer.allocUnsafe(1_024);
   /** Value `place` is from `#starts[place]` to `#starts[place + 1]`. */
@@ -74,6 +74,11 @@ class PlainDictionary {
     const length = Buffer.byteLength(text);
     const start = this.#room(LENGTH_BYTES + length);
     this.#bytes.write(text, this.#bytes.writeUInt32LE(length, start));
+  }
+
+  addWholeNumber(value: number | bigint): void {
+    const start = this.#room(VALUE_BYTES.BIGINT);
+    writeWholeNumber(this.#bytes, value, start);
   }
 
   get bytes(): Buffer {

@@ -13,7 +13,25 @@ import type { EncodedColumn } from './encoded-column.ts';
 
 export interface FileColumn {
   readonly name: string;
-  readonly type: ColumnType | 'BOOLEAN' | 'MAP(VARCHAR, VARCHAR)';
+  readonly type: ColumnType | 'TIMESTAMP' | 'BOOLEAN' | 'MAP(VARCHAR, VARCHAR)';
+}
+
+/** Where the bytes of a file go, in their order; what `write` gets is overwritten after the call. */
+export interface ParquetTarget {
+  write(bytes: Uint8Array): void;
+  /** Called once, whether the file is whole or not. */
+  close(): void;
+}
+
+/** Creates the file; fails when it exists. */
+function newFile(path: string): ParquetTarget {
+  const descriptor = openSync(path, 'wx');
+  return {
+    write(bytes) {
+      for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
+    },
+    close: () => closeSync(descriptor),
+  };
 }
 
 /** A column of a row group, in the order of the file's columns. */
@@ -38,11 +56,17 @@ const TEXT = {
   logical_type: { type: 'STRING' },
 } as const satisfies Partial<SchemaElement>;
 
-const LEAVES: Readonly<Record<ColumnType | 'BOOLEAN', Omit<SchemaElement, 'name'>>> = {
+const LEAVES: Readonly<Record<ColumnType | 'TIMESTAMP' | 'BOOLEAN', Omit<SchemaElement, 'name'>>> = {
   DATE: { type: 'INT32', converted_type: 'DATE', logical_type: { type: 'DATE' } },
   // With a logical type INTEGER the library writes a file that other engines cannot read.
   BIGINT: { type: 'INT64', converted_type: 'INT_64' },
   DOUBLE: { type: 'DOUBLE' },
+  // Both annotations, as the format asks of times without a zone; they are UTC.
+  TIMESTAMP: {
+    type: 'INT64',
+    converted_type: 'TIMESTAMP_MILLIS',
+    logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: false, unit: 'MILLIS' },
+  },
   VARCHAR: TEXT,
   BOOLEAN: { type: 'BOOLEAN' },
 };
@@ -91,17 +115,17 @@ function booleanPage(value: boolean, rows: number): Uint8Array {
  * nothing that depends on anything but the rows.
  */
 export class ParquetFile {
-  readonly #descriptor: number;
+  readonly #target: ParquetTarget;
   readonly #writer = new ByteWriter(65_536);
   readonly #scratch = new ByteWriter(65_536);
   readonly #parquet: ParquetWriter;
   readonly #columns: readonly FileColumn[];
   #isOpen = true;
 
-  /** Creates the file; fails when it exists. */
-  constructor(file: string, columns: readonly FileColumn[]) {
+  /** `target`: the path of a file that is created and must not exist, or what takes the bytes. */
+  constructor(target: string | ParquetTarget, columns: readonly FileColumn[]) {
     this.#columns = columns;
-    this.#descriptor = openSync(file, 'wx');
+    this.#target = typeof target === 'string' ? newFile(target) : target;
     this.#parquet = new ParquetWriter({
       writer: this.#writer,
       schema: [{ name: 'root', num_children: columns.length }, ...columns.flatMap(schemaOf)],
@@ -137,13 +161,12 @@ export class ParquetFile {
 
   /** Closes the file, whole or not; may be repeated. */
   close(): void {
-    if (this.#isOpen) closeSync(this.#descriptor);
+    if (this.#isOpen) this.#target.close();
     this.#isOpen = false;
   }
 
   #flush(): void {
-    const bytes = this.#writer.getBytes();
-    for (let written = 0; written < bytes.length; ) written += writeSync(this.#descriptor, bytes, written);
+    this.#target.write(this.#writer.getBytes());
     this.#writer.index = 0;
   }
 

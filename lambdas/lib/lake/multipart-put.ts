@@ -20,6 +20,8 @@ export interface MultipartOptions {
   /** The upload completes only if the bytes have this MD5, in hex. */
   readonly expectedMd5?: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
+  /** `application/gzip`, as Apple's segments are, unless told. */
+  readonly contentType?: string;
 }
 
 /** `exists`: nothing was written; size and sum are those of the bytes that came. */
@@ -157,7 +159,7 @@ export async function multipartPut(
       store.client.send(
         new CreateMultipartUploadCommand({
           ...object,
-          ContentType: 'application/gzip',
+          ContentType: options.contentType ?? 'application/gzip',
           Metadata: options.metadata,
         }),
       ),

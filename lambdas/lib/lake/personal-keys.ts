@@ -46,6 +46,11 @@ export function tombstoneKey(grantId: string): string {
 /** Key of what stops the calls of all grants, and why. */
 export const CALL_STOP_KEY = 'control/call-stop.json';
 
+/** Beginning of all keys of one kind. */
+export function kindPrefix(kind: PersonalKind): string {
+  return `${kind}/`;
+}
+
 /** Beginning of all keys of one kind that belong to a grant. */
 export function grantPrefix(kind: PersonalKind, grantId: string): string {
   return `${kind}/grant=${keyPart(grantId)}/`;
@@ -61,14 +66,27 @@ export function archiveKey(instance: TransferIdentity, number: number): string {
   return `${instancePrefix('archives', instance)}${number}.zip`;
 }
 
-/** Key of what is known of an archive that lies whole under `archiveKey`; written after it. */
+/** Key of what is known of an archive: that it lies whole under `archiveKey`, or how far it came. */
 export function archiveFactsKey(instance: TransferIdentity, number: number): string {
   return `${instancePrefix('archives', instance)}${number}.json`;
+}
+
+/** Key of the names and numbers of an instance's archives; written before the first of them is fetched. */
+export function archiveListKey(instance: TransferIdentity): string {
+  return `${instancePrefix('archives', instance)}list.json`;
 }
 
 /** Key of what was fetched of an instance; written last by the transfer. */
 export function transferKey({ grantId, requestId }: TransferIdentity): string {
   return `${grantPrefix('transfers', grantId)}request=${keyPart(requestId)}.json`;
+}
+
+/**
+ * Key of the lines about the members from one entry on, until unpacking is through with the instance: what a later
+ * invocation goes on from. A lifecycle rule removes it after 7 days. Both numbers count from 1.
+ */
+export function unpackingKey(instance: TransferIdentity, archive: number, entry: number): string {
+  return `${instancePrefix('unpacking', instance)}${archive}-${entry}.json`;
 }
 
 /** Key of a member that is no table, as it came; both numbers count from 1. */
@@ -89,4 +107,12 @@ export function membersKey({ grantId, requestId }: TransferIdentity): string {
 /** Key of the manifest of an instance; written last by unpacking. */
 export function unpackedKey({ grantId, requestId }: TransferIdentity): string {
   return `${grantPrefix('manifests', grantId)}request=${keyPart(requestId)}.json`;
+}
+
+/** The instance of a key under `transfers/` or `manifests/`, which name one each; undefined for any other key. */
+export function parseInstanceKey(key: string): TransferIdentity | undefined {
+  const [, grantId, requestId] =
+    /^(?:transfers|manifests)\/grant=([^/]+)\/request=([^/]+)\.json$/.exec(key) ?? [];
+  if (grantId === undefined || requestId === undefined) return undefined;
+  return { grantId: decodeURIComponent(grantId), requestId: decodeURIComponent(requestId) };
 }

@@ -2,7 +2,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import * as z from 'zod';
 import type { Service } from '../account-data/contracts.ts';
-import type { AccountDataMetrics, AppleDeps, CancelDeps, StorageDeps } from '../account-data/deps.ts';
+import type { AccountDataMetrics, AppleDeps, CancelDeps } from '../account-data/deps.ts';
 import { type Grant, updateGrant } from '../account-data/grant.ts';
 import { type AccountDataTransferOptions, accountDataTransfer } from '../apple/account-data-transfer.ts';
 import { type AssetDownloaderOptions, assetDownloader } from '../apple/asset-download.ts';
@@ -15,9 +15,9 @@ import { type Clock, systemClock } from './clock.ts';
 import { requiredEnv } from './env.ts';
 import type { Invocation } from './handler.ts';
 import { type MachineExecutions, machineExecutions } from './machine-executions.ts';
-import { powertoolsMetrics } from './metrics.ts';
-import { type PersonalStores, personalStore, personalStores } from './personal-store.ts';
+import { type PersonalStores, personalStores } from './personal-store.ts';
 import { secretReader } from './secret-reader.ts';
+import { promptMetrics } from './storage-deps.ts';
 
 /** Where Apple is reached and how the secret is read: what differs between production and an in-process test. */
 export interface AccountDataAccess {
@@ -42,17 +42,6 @@ export interface AccountDataAccess {
   readonly newTransactionId?: () => string;
   readonly random?: () => number;
   readSecret(secretArn: string): Promise<string>;
-}
-
-/** Metrics that are written out as soon as they are counted: nothing is lost when the function's process ends. */
-export function promptMetrics(): AccountDataMetrics {
-  const metrics = powertoolsMetrics();
-  return {
-    count(name, value) {
-      metrics.count(name, value);
-      metrics.flush();
-    },
-  };
 }
 
 /**
@@ -138,17 +127,6 @@ export function cancelDepsFactory(
   });
 }
 
-/** Makes the dependencies of one invocation of a function that knows neither Apple nor grants. */
-export function storageDepsFactory(
-  store: ObjectStore,
-  { clock, metrics }: { readonly clock: Clock; readonly metrics: AccountDataMetrics } = {
-    clock: systemClock,
-    metrics: promptMetrics(),
-  },
-): (invocation: Invocation) => StorageDeps {
-  return ({ deadline, log }) => ({ clock, log, metrics, store, deadline });
-}
-
 function productionAccess(): AccountDataAccess {
   const listOf = (name: string) => z.array(z.string().min(1)).parse(JSON.parse(requiredEnv(name)));
   return {
@@ -178,9 +156,4 @@ export function productionAccountDataDeps(): (invocation: Invocation) => AppleDe
 export function productionCancelDeps(): (invocation: Invocation) => CancelDeps {
   const executions = machineExecutions(new SFNClient({}), requiredEnv('MACHINE_ARN'));
   return cancelDepsFactory(productionAccess(), personalStores(), executions);
-}
-
-/** Production wiring of the functions that know neither Apple nor grants. */
-export function productionStorageDeps(): (invocation: Invocation) => StorageDeps {
-  return storageDepsFactory(personalStore());
 }

@@ -3,12 +3,15 @@ import { DeleteObjectsCommand, S3Client } from '@aws-sdk/client-s3';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { plan } from '../../../lambdas/lib/analytics/run-record.ts';
-import { objectStore } from '../../../lambdas/lib/lake/object-store.ts';
+import { type ObjectStore, objectStore } from '../../../lambdas/lib/lake/object-store.ts';
 import { BenchmarkError } from '../benchmark.ts';
-import { BUCKET, type TransferWorld } from './transfer-world.ts';
+import type { S3Access } from '../stand-in-world.ts';
+
+export type { S3Access };
 
 /** The benchmark's own view of the bucket that both ways write into. */
 export interface BenchmarkLake {
+  readonly store: ObjectStore;
   /** An address that takes a PUT with any further unsigned headers, for an hour. */
   presignedPut(key: string): Promise<string>;
   /** The instance that a plan names; throws `BenchmarkError` unless it is one. */
@@ -22,12 +25,12 @@ export interface BenchmarkLake {
 
 const PRESIGNED_SECONDS = 3600;
 
-/** Opens the bucket with the credentials that local S3 printed. */
-export function openBenchmarkLake({ s3 }: TransferWorld): BenchmarkLake {
-  const { endpoint, region, accessKeyId, secretAccessKey } = s3.ready;
+/** Opens a bucket with the credentials that local S3 printed. */
+export function openBenchmarkLake(access: S3Access, bucket: string): BenchmarkLake {
+  const { endpoint, region, accessKeyId, secretAccessKey } = access;
   const credentials = { accessKeyId, secretAccessKey };
   const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
-  const store = objectStore(client, BUCKET);
+  const store = objectStore(client, bucket);
   const signer = new SignatureV4({
     service: 's3',
     region,
@@ -38,9 +41,10 @@ export function openBenchmarkLake({ s3 }: TransferWorld): BenchmarkLake {
   });
 
   return {
+    store,
     async presignedPut(key) {
       const { hostname, host, port } = new URL(endpoint);
-      const path = `/${BUCKET}/${key}`;
+      const path = `/${bucket}/${key}`;
       const request = new HttpRequest({
         method: 'PUT',
         hostname,
@@ -75,7 +79,7 @@ export function openBenchmarkLake({ s3 }: TransferWorld): BenchmarkLake {
       if (keys.length === 0) return;
       const objects = keys.map((Key) => ({ Key }));
       const answer = await client.send(
-        new DeleteObjectsCommand({ Bucket: BUCKET, Delete: { Objects: objects } }),
+        new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects } }),
       );
       const [failure] = answer.Errors ?? [];
       if (failure !== undefined) throw new BenchmarkError(`${failure.Key} stays: ${failure.Message}`);

@@ -3,9 +3,22 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BenchmarkError } from '../benchmark.ts';
-import type { AppleSegment } from './apple-segment.ts';
 import type { ClientUsage } from './measured-transfer.ts';
-import type { TransferWorld } from './transfer-world.ts';
+
+/** What curl fetches from one server and puts to the other. */
+export interface CurlSource {
+  readonly url: string;
+  readonly bytes: number;
+  /** 32 hex digits; S3 compares it where it is known. */
+  readonly md5?: string;
+}
+
+/** Where curl finds what it trusts, and keeps its settings. */
+export interface CurlSetting {
+  readonly directory: string;
+  /** PEM file of the authority that both servers' certificate is from. */
+  readonly authorityFile: string;
+}
 
 const execute = promisify(execFile);
 
@@ -25,17 +38,21 @@ export function childrenCpuSeconds(times: string): number {
 }
 
 /**
- * Moves the segment by `curl | curl` with what the function sends too: the length, Content-MD5, `If-None-Match`,
- * and no `Expect`. The addresses stand in files, so that no list of processes shows them.
+ * Moves the source by `curl | curl` with what the function sends too: the length, a known Content-MD5,
+ * `If-None-Match`, and no `Expect`. The addresses stand in files, so that no list of processes shows them.
  */
 export async function curlTransfer(
-  world: TransferWorld,
-  segment: AppleSegment,
+  world: CurlSetting,
+  source: CurlSource,
   presignedPut: string,
 ): Promise<ClientUsage> {
   const files = [join(world.directory, 'curl-get'), join(world.directory, 'curl-put')] as const;
   const common = [['silent'], ['show-error'], ['fail'], ['cacert', world.authorityFile]] as const;
-  await writeFile(files[0], configuration([...common, ['url', segment.url]]), { mode: 0o600 });
+  await writeFile(files[0], configuration([...common, ['url', source.url]]), { mode: 0o600 });
+  const md5: [string, string][] =
+    source.md5 === undefined
+      ? []
+      : [['header', `Content-MD5: ${Buffer.from(source.md5, 'hex').toString('base64')}`]];
   const put = configuration([
     ...common,
     ['url', presignedPut],
@@ -43,8 +60,8 @@ export async function curlTransfer(
     ['output', '/dev/null'],
     // curl would send standard input in chunks, which S3 refuses.
     ['header', 'Transfer-Encoding:'],
-    ['header', `Content-Length: ${segment.bytes}`],
-    ['header', `Content-MD5: ${Buffer.from(segment.md5, 'hex').toString('base64')}`],
+    ['header', `Content-Length: ${source.bytes}`],
+    ...md5,
     ['header', 'If-None-Match: *'],
     ['header', 'Expect:'],
   ]);
@@ -54,6 +71,6 @@ export async function curlTransfer(
     return { cpuSeconds: childrenCpuSeconds(stdout) };
   } catch (error) {
     const words = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
-    throw new BenchmarkError(`curl | curl did not move the segment: ${words}`);
+    throw new BenchmarkError(`curl | curl did not move it: ${words}`);
   }
 }

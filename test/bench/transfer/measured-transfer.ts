@@ -1,7 +1,6 @@
 import { cpuSeconds, machineCpuSeconds } from '../process-usage.ts';
-import type { TransferWorld } from './transfer-world.ts';
 
-/** One segment moved once. */
+/** One segment or archive moved once. */
 export interface MeasuredTransfer {
   readonly way: 'curl' | 'function';
   readonly seconds: number;
@@ -16,6 +15,12 @@ export interface MeasuredTransfer {
   readonly peakMemoryBytes?: number;
 }
 
+/** The two servers that bytes are moved between. */
+export interface MeasuredServers {
+  readonly apple: { readonly processId: number };
+  readonly s3: { readonly processId: number };
+}
+
 /** What the moving process tells of itself. */
 export interface ClientUsage {
   readonly cpuSeconds: number;
@@ -24,7 +29,7 @@ export interface ClientUsage {
 
 /** Times one transfer of `bytes`, and what every process of this machine uses meanwhile. */
 export async function measureTransfer(
-  world: TransferWorld,
+  world: MeasuredServers,
   way: MeasuredTransfer['way'],
   bytes: number,
   move: () => Promise<ClientUsage>,

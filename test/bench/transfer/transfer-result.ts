@@ -3,10 +3,17 @@ import type { BenchmarkResult } from '../benchmark.ts';
 import { median } from '../figures.ts';
 import type { MeasuredTransfer } from './measured-transfer.ts';
 
-/** Throughput of LandSegments over that of `curl | curl`, in the same round. */
-const LEAST_RATIO = 0.6;
-/** Of LandSegments' process, whatever the size of the segment; 1 MB is a million bytes. */
-const MOST_MEMORY_MEGABYTES = 200;
+/** What a function promises that moves bytes from Apple to S3. */
+export interface TransferPromise {
+  /** Of the function, as it stands in tables. */
+  readonly name: string;
+  /** Throughput of the function over that of `curl | curl`, in the same round. */
+  readonly leastRatio: number;
+  /** Of the function's process, whatever the size; 1 MB is a million bytes. */
+  readonly mostMemoryMegabytes: number;
+}
+
+const LAND_SEGMENTS: TransferPromise = { name: 'LandSegments', leastRatio: 0.6, mostMemoryMegabytes: 200 };
 /** From this share of a core on, other processes disturb a measurement. */
 const NOISE_CORES = 0.12;
 
@@ -36,12 +43,13 @@ function tableRow(
   label: string,
   rounds: readonly Round[],
   bytes: number,
+  name: string,
 ): string[] {
   const of = (value: (round: Round) => number, digits: number) => median(rounds.map(value)).toFixed(digits);
   const perGigabyte = (value: (transfer: MeasuredTransfer) => number) =>
     of((round) => value(round[way]) / (bytes / 1e9), 2);
   return [
-    way === 'curl' ? 'curl | curl' : 'LandSegments',
+    way === 'curl' ? 'curl | curl' : name,
     label,
     of((round) => round[way].megabytesPerSecond, 0),
     way === 'curl' ? '-' : of(ratio, 2),
@@ -53,14 +61,14 @@ function tableRow(
   ];
 }
 
-function table(rounds: readonly Round[], judged: readonly Round[], bytes: number): string {
+function table(rounds: readonly Round[], judged: readonly Round[], bytes: number, name: string): string {
   const colAligns = COLUMNS.map((_, index) => (index === 0 ? ('left' as const) : ('right' as const)));
   const lines = new Table({ head: COLUMNS, colAligns, style: { head: [], border: [], compact: true } });
   for (const way of ['curl', 'function'] as const) {
     for (const [index, round] of rounds.entries()) {
-      lines.push(tableRow(way, `${index + 1}${isQuiet(round) ? '' : ' disturbed'}`, [round], bytes));
+      lines.push(tableRow(way, `${index + 1}${isQuiet(round) ? '' : ' disturbed'}`, [round], bytes, name));
     }
-    lines.push(tableRow(way, 'median', judged, bytes));
+    lines.push(tableRow(way, 'median', judged, bytes, name));
   }
   return lines.toString();
 }
@@ -79,30 +87,34 @@ function noiseNote(rounds: readonly Round[], quiet: readonly Round[]): string {
  * Judges rounds that moved so many bytes each: the ratio by the median of the quiet rounds (of all, when none was
  * quiet), memory by the worst of all.
  */
-export function transferResult(rounds: readonly Round[], bytes: number): BenchmarkResult {
+export function transferResult(
+  rounds: readonly Round[],
+  bytes: number,
+  { name, leastRatio, mostMemoryMegabytes }: TransferPromise = LAND_SEGMENTS,
+): BenchmarkResult {
   const quiet = rounds.filter(isQuiet);
   const judged = quiet.length > 0 ? quiet : rounds;
   const medianRatio = median(judged.map(ratio));
   const peak = Math.max(...rounds.map(peakMegabytes));
   return {
-    tables: [table(rounds, judged, bytes)],
+    tables: [table(rounds, judged, bytes, name)],
     notes: [
-      `${bytes} bytes a round. LandSegments runs in a fresh, warm process each time; its token and its paced calls to Apple count, the start of the process does not. 'of curl' compares within a round.`,
+      `${bytes} bytes a round. ${name} runs in a fresh, warm process each time; its token and its paced calls to Apple count, the start of the process does not. 'of curl' compares within a round.`,
       noiseNote(rounds, quiet),
     ],
     measurements: { bytes, medianRatio, peakMegabytes: peak, quietRounds: quiet.length, rounds },
     bounds: [
       {
-        what: 'throughput of LandSegments over that of curl | curl, median',
+        what: `throughput of ${name} over that of curl | curl, median`,
         measured: medianRatio,
-        limit: LEAST_RATIO,
+        limit: leastRatio,
         kind: 'at least',
         unit: '',
       },
       {
-        what: "peak memory of LandSegments' process",
+        what: `peak memory of ${name}' process`,
         measured: peak,
-        limit: MOST_MEMORY_MEGABYTES,
+        limit: mostMemoryMegabytes,
         kind: 'at most',
         unit: 'MB',
       },

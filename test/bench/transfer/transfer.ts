@@ -8,7 +8,7 @@ import { curlTransfer } from './curl-transfer.ts';
 import { TransferFunctions } from './function-transfer.ts';
 import { type MeasuredTransfer, measureTransfer } from './measured-transfer.ts';
 import { isQuiet, type Round, transferResult } from './transfer-result.ts';
-import { openTransferWorld, type TransferWorld } from './transfer-world.ts';
+import { BUCKET, openTransferWorld, type TransferWorld } from './transfer-world.ts';
 
 const CURL_PREFIX = 'curl/';
 const RAW_PREFIX = 'raw/';
@@ -76,7 +76,7 @@ async function measureRounds(setting: Setting, { rounds, progress }: BenchmarkOp
 
 async function measureIn(world: TransferWorld, options: BenchmarkOptions): Promise<BenchmarkResult> {
   const functions = await TransferFunctions.open(world);
-  const lake = openBenchmarkLake(world);
+  const lake = openBenchmarkLake(world.s3.ready, BUCKET);
   try {
     options.progress.step('planning the instance');
     const planKey = await functions.plan();

@@ -1,0 +1,133 @@
+import { GrantNotFoundError } from '../errors.ts';
+import { noteRefusal } from './call-stop.ts';
+import type { StepAnswer } from './contracts.ts';
+import type { AppleDeps } from './deps.ts';
+import { type Grant, updateGrant } from './grant.ts';
+import { endSeries } from './series.ts';
+import { endedAnswer, waitAnswer, waitUntil } from './step-answers.ts';
+
+const HOUR = 3_600_000;
+
+/** A second sign counts when it comes so long after the first. */
+const SECOND_SIGN_MILLISECONDS = 24 * HOUR;
+
+/** So long a second sign must stay one of few before the grant is revoked. */
+const CONFIRMATION_MILLISECONDS = HOUR;
+
+const HOUR_SECONDS = 3600;
+
+/** Until when a grant that Apple refused is left alone, milliseconds since 1970; undefined when it may be used. */
+export function leftAloneUntil(grant: Grant, now: number): number | undefined {
+  const first = grant.refusedAt === undefined ? 0 : Date.parse(grant.refusedAt) + SECOND_SIGN_MILLISECONDS;
+  const second =
+    grant.refusedAgainAt === undefined ? 0 : Date.parse(grant.refusedAgainAt) + CONFIRMATION_MILLISECONDS;
+  const until = Math.max(first, second);
+  return until > now ? until : undefined;
+}
+
+/** The grant without the signs of a revocation; the same object when it has none. */
+export function withoutRefusals(grant: Grant): Grant {
+  if (grant.refusedAt === undefined && grant.refusedAgainAt === undefined) return grant;
+  const { refusedAt: _, refusedAgainAt: __, ...rest } = grant;
+  return rest;
+}
+
+/** The grant without the signs that are younger than `since`, milliseconds since 1970. */
+function withoutRefusalsSince(grant: Grant, since: number): Grant {
+  if (grant.refusedAt !== undefined && Date.parse(grant.refusedAt) > since) return withoutRefusals(grant);
+  if (grant.refusedAgainAt === undefined || Date.parse(grant.refusedAgainAt) <= since) return grant;
+  const { refusedAgainAt: _, ...rest } = grant;
+  return rest;
+}
+
+type Sign = 'first' | 'second' | 'confirmed';
+
+/** Which sign a refusal at `now` is, seen from what the grant already bears. */
+function signOf(grant: Grant, now: number): Sign | undefined {
+  if (grant.refusedAt === undefined) return 'first';
+  if (leftAloneUntil(grant, now) !== undefined) return undefined;
+  return grant.refusedAgainAt === undefined ? 'second' : 'confirmed';
+}
+
+function marked(grant: Grant, sign: Sign | undefined, now: number): Grant {
+  const at = new Date(now).toISOString();
+  if (sign === 'first') return { ...grant, refusedAt: at };
+  if (sign === 'second') return { ...grant, refusedAgainAt: at };
+  return grant;
+}
+
+function revoked(grant: Grant, now: number): Grant {
+  if (grant.status === 'revoked') return grant;
+  const series = grant.series.map((present) => endSeries(present, 'grant', now));
+  return { ...grant, status: 'revoked', series };
+}
+
+/**
+ * What a step answers when Apple refused its grant. The first refusal leaves the grant alone for 24 hours; a second one
+ * after that, when it is still one of few an hour later, makes it revoked and ends its series. Many refusals within an
+ * hour stop all calls instead, and the marks of that hour are void.
+ */
+export async function answerRefusedGrant(deps: AppleDeps, grantId: string): Promise<StepAnswer> {
+  const now = deps.clock.now();
+  let sign: Sign | undefined;
+  const grant = await updateGrant(deps.grants, grantId, (present) => {
+    sign = signOf(present, now);
+    return marked(present, sign, now);
+  });
+  const many = await noteRefusal(deps, grantId, async (grantIds, since) => {
+    for (const id of grantIds) await voidRefusals(deps, id, since);
+  });
+  if (many) return waitAnswer(HOUR_SECONDS, 'calls-stopped');
+  if (sign === 'confirmed') return revoke(deps, grantId, now);
+  if (sign === 'first') {
+    deps.metrics.count('GrantsRefused', 1);
+    deps.log.warn('Apple refused the grant; it is left alone for 24 hours', { grantId });
+  }
+  return waitUntil(leftAloneUntil(grant, now) ?? now, now, 'grant-refused');
+}
+
+async function voidRefusals(deps: AppleDeps, grantId: string, since: number): Promise<void> {
+  try {
+    await updateGrant(deps.grants, grantId, (present) => withoutRefusalsSince(present, since));
+  } catch (error) {
+    // It was erased since it was refused.
+    if (!(error instanceof GrantNotFoundError)) throw error;
+  }
+}
+
+async function revoke(deps: AppleDeps, grantId: string, now: number): Promise<StepAnswer> {
+  let newly = false;
+  await updateGrant(deps.grants, grantId, (present) => {
+    const changed = revoked(present, now);
+    newly = changed !== present;
+    return changed;
+  });
+  if (newly) {
+    deps.metrics.count('GrantsRevoked', 1);
+    deps.log.warn('Apple refused the grant again a day later; it is revoked and its series ended', {
+      grantId,
+    });
+  }
+  return endedAnswer('grant-revoked');
+}
+
+/** Marks a grant for a person to look at, with the reason, and ends the execution. Repeating it is harmless. */
+export async function answerNeedsAttention(
+  deps: AppleDeps,
+  grantId: string,
+  reason: string,
+): Promise<StepAnswer> {
+  let newly = false;
+  await updateGrant(deps.grants, grantId, (present) => {
+    newly = present.status === 'active';
+    return newly ? { ...present, status: 'needs-attention', attention: reason } : present;
+  });
+  if (newly) {
+    deps.metrics.count('GrantsNeedAttention', 1);
+    deps.log.warn('The grant needs attention; nothing is asked with it until it is imported again', {
+      grantId,
+      reason,
+    });
+  }
+  return endedAnswer('needs-attention');
+}

@@ -1,0 +1,112 @@
+import type { SubmitAnswer } from '../apple/account-data-answers.ts';
+import { isAppStoreInfoOnly } from '../apple/scopes.ts';
+import { adopt } from './adoption.ts';
+import { type ExistsAnswer, endedSeriesOf, namedIds } from './blocking-series.ts';
+import type { StepAnswer } from './contracts.ts';
+import type { SeriesRecord } from './grant.ts';
+import { answerNeedsAttention } from './grant-refusal.ts';
+import { SERIES_TERMS, withInstance, withSeries } from './series.ts';
+import { waitUntil } from './step-answers.ts';
+import { endCall } from './submission.ts';
+import type { AskedCall, Settled } from './submit-request.ts';
+import { settleSearch } from './submit-search.ts';
+
+/** What the answer to a submit means: see the functions of this file. */
+export async function settleSubmit(asked: AskedCall, answer: SubmitAnswer): Promise<Settled> {
+  const { parentRequestId: ours, submittedMode } = asked.series;
+  if (ours !== undefined && submittedMode !== 'ONE_TIME') return settleSearch(asked, ours, answer);
+  if (answer.result === 'refused') return settleRefusal(asked, answer.status);
+  const inTheWay = endedSeriesOf(asked.grant, namedIds(answer));
+  if (inTheWay !== undefined) return makeWay(asked, answer, inTheWay);
+  if (answer.result === 'exists') return settleExisting(asked, answer);
+  const { parentRequestId, requestId, delay, transactionId } = answer;
+  const now = asked.step.deps.clock.now();
+  return adopt(asked, { parentRequestId, requestId, delay, transactionId, since: now });
+}
+
+/** A request that exists and is none that we ended: ours, whose answer was lost, if all its ids are named. */
+async function settleExisting(asked: AskedCall, answer: ExistsAnswer): Promise<Settled> {
+  const { series, instance } = asked;
+  const { parentRequestId, requestId, transactionId } = answer;
+  const isRecurring = series.submittedMode !== 'ONE_TIME';
+  if (requestId === undefined || (parentRequestId !== undefined) !== isRecurring) {
+    return makeWay(asked, answer, undefined);
+  }
+  const since = Date.parse(instance.intent.since ?? instance.intent.at);
+  return adopt(asked, { parentRequestId, requestId, delay: undefined, transactionId, since });
+}
+
+/**
+ * Cancels what stands in the way of a submit, once, and submits anew; where that did not help, waits until Apple
+ * forgets it: day 14, 40 or 190 of its first submit (of ours where the series is unknown). What is still in the way
+ * then needs a person's attention.
+ */
+async function makeWay(
+  asked: AskedCall,
+  answer: Exclude<SubmitAnswer, { readonly result: 'refused' }>,
+  ended: SeriesRecord | undefined,
+): Promise<Settled> {
+  const { step, progress } = asked;
+  if (progress.hasMadeWay) return waitOut(asked, ended);
+  progress.hasMadeWay = true;
+  const ids = ended === undefined ? namedIds(answer) : latestIdsOf(ended);
+  for (const id of ids) {
+    if ((await step.apple.cancel(id)).result === 'cancelled') break;
+  }
+  await step.update((grant) => endCall(grant, step.reference));
+  return 'again';
+}
+
+function latestIdsOf({ parentRequestId, instances }: SeriesRecord): readonly string[] {
+  return namedIds({ parentRequestId, requestId: instances.at(-1)?.requestId });
+}
+
+async function waitOut(asked: AskedCall, ended: SeriesRecord | undefined): Promise<StepAnswer> {
+  const { step, series, instance } = asked;
+  const { deps, reference } = step;
+  const now = deps.clock.now();
+  const from = ended?.firstSubmittedAt ?? instance.intent.since ?? instance.intent.at;
+  const { life } = SERIES_TERMS[(ended ?? series).submittedMode];
+  const until = Date.parse(from) + life;
+  if (instance.blockedUntil !== undefined || until <= now) {
+    return answerNeedsAttention(
+      deps,
+      reference.grantId,
+      `Apple refuses a new request because of one that should have run out on ${new Date(until).toISOString().slice(0, 10)}: ask Apple's support, and start the series again.`,
+    );
+  }
+  const blockedUntil = new Date(until).toISOString();
+  await step.update((grant) =>
+    withInstance(endCall(grant, reference), reference, (present) => ({ ...present, blockedUntil })),
+  );
+  deps.log.warn('A request that Apple still holds is waited out', { ...reference, blockedUntil });
+  return waitUntil(until, now, 'in-progress');
+}
+
+/** A mode that Apple refuses to an App Store information scope becomes repeated one-time requests. */
+async function settleRefusal(asked: AskedCall, status: 400 | 403): Promise<Settled> {
+  const { step, grant, series, instance } = asked;
+  const { deps, reference } = step;
+  const mayFallBack =
+    series.submittedMode !== 'ONE_TIME' && instance.number === 1 && isAppStoreInfoOnly(grant.scopes);
+  await step.update((present) => {
+    const ended = endCall(present, reference);
+    if (!mayFallBack) return ended;
+    const fallenBack = withSeries(ended, reference.series, (found) => ({
+      ...found,
+      submittedMode: 'ONE_TIME',
+    }));
+    return { ...fallenBack, fallback: 'ONE_TIME' };
+  });
+  if (mayFallBack) {
+    deps.log.warn('Apple refuses the recurring mode to this scope; one-time requests are repeated instead', {
+      ...reference,
+    });
+    return 'again';
+  }
+  return answerNeedsAttention(
+    deps,
+    reference.grantId,
+    `Apple refuses (${status}) to submit a ${series.submittedMode} request: check scopes, region and approval of the client, then start the series again.`,
+  );
+}
