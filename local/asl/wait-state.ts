@@ -31,5 +31,6 @@ async function untilTimestamp(visit: Visit, state: WaitState, bindings: Bindings
   if (moment === undefined) {
     throw queryEvaluationFailure(`The Timestamp field cannot be parsed as a timestamp: ${text}`, 'Timestamp');
   }
-  return moment - scheduler.now();
+  // AWS drops what stands behind the second.
+  return Math.floor(moment / 1000) * 1000 - scheduler.now();
 }

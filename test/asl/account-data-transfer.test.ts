@@ -24,6 +24,7 @@ interface Answer {
   readonly phase: string;
   readonly delaySeconds?: number;
   readonly outcome?: string;
+  readonly nextSeries?: number | null;
   readonly nextInstance?: number | null;
   readonly nextAt?: string | null;
 }
@@ -35,6 +36,7 @@ function answer({ phase, delaySeconds = 0, outcome = 'in-progress', ...next }: A
     delaySeconds,
     outcome,
     requestId: REQUEST,
+    nextSeries: null,
     nextInstance: null,
     nextAt: null,
     ...next,
@@ -42,7 +44,7 @@ function answer({ phase, delaySeconds = 0, outcome = 'in-progress', ...next }: A
   return { return: value };
 }
 
-const NEXT = { nextInstance: 2, nextAt: new Date(START + 7 * DAY * 1000).toISOString() };
+const NEXT = { nextSeries: 1, nextInstance: 2, nextAt: new Date(START + 7 * DAY * 1000).toISOString() };
 const SUBMITTED = answer({ phase: 'wait', delaySeconds: DAY, outcome: 'submitted' });
 const COMPLETED = answer({ phase: 'fetch', outcome: 'completed', ...NEXT });
 const FETCHED = answer({ phase: 'unpack', outcome: 'fetched', ...NEXT });

@@ -20,7 +20,7 @@ import {
   leftAloneUntil,
   withoutRefusals,
 } from './grant-refusal.ts';
-import { findInstance } from './series.ts';
+import { findInstance, withRenewal } from './series.ts';
 import { endedAnswer, waitAnswer, waitUntil } from './step-answers.ts';
 
 const HOUR_SECONDS = 3600;
@@ -170,7 +170,7 @@ export async function appleStep(
   try {
     const answer = await work({ deps, reference, grant, apple, update });
     await clearSigns();
-    return answer;
+    return deps.renewSeries ? withRenewal(answer, latest, reference) : answer;
   } catch (error) {
     await clearSigns();
     return answerOf(error, deps, reference, findInstance(latest, reference)?.instance);

@@ -85,7 +85,9 @@ export const stepAnswer = z.object({
   outcome,
   /** Apple's id of the instance, once it has one. */
   requestId: z.string().nullable(),
-  /** The instance that follows, where the series goes on after this one. */
+  /** The series of the instance that follows: this one, or the one that renews it. */
+  nextSeries: z.int().positive().nullable(),
+  /** The instance that follows, where the series goes on after this one or is renewed. */
   nextInstance: z.int().positive().nullable(),
   /** When it is due, ISO 8601; set exactly when `nextInstance` is. */
   nextAt: z.iso.datetime().nullable(),

@@ -3,20 +3,11 @@ import { adopt } from './adoption.ts';
 import type { StepAnswer } from './contracts.ts';
 import type { SeriesRecord } from './grant.ts';
 import { answerNeedsAttention } from './grant-refusal.ts';
-import { endSeries, SERIES_TERMS, withInstance, withSeries } from './series.ts';
+import { endSeries, isNearTerm, withInstance, withSeries } from './series.ts';
 import { statusDelay } from './status-delay.ts';
 import { endedAnswer, waitAnswer } from './step-answers.ts';
 import { endCall } from './submission.ts';
 import type { AskedCall, Settled } from './submit-request.ts';
-
-/** A refusal in the last periods of a term is how Apple ends a series. */
-const LAST_PERIODS = 2;
-
-function isNearTerm({ mode, firstSubmittedAt }: SeriesRecord, now: number): boolean {
-  if (firstSubmittedAt === undefined) return false;
-  const { term, period } = SERIES_TERMS[mode];
-  return now >= Date.parse(firstSubmittedAt) + term - LAST_PERIODS * period;
-}
 
 /** Whether the instance before the step's was cancelled by us, which Apple may take for the whole series. */
 function followsCancel({ cancel, instances }: SeriesRecord): boolean {

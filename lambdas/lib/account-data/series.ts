@@ -88,6 +88,11 @@ export function withInstance(
   });
 }
 
+/** The next whole second, ISO 8601: a Wait state drops what is behind it, and would end too early. */
+function wholeSecond(milliseconds: number): string {
+  return new Date(Math.ceil(milliseconds / 1000) * 1000).toISOString();
+}
+
 function firstAskedAt({ intent }: InstanceRecord): number {
   return Date.parse(intent.since ?? intent.at);
 }
@@ -130,9 +135,10 @@ export function whatFollows(
   if (grant.status !== 'active' || series.status === 'ended') return ended;
   const nextInstance = instance.number + 1;
   const begun = series.instances.find(({ number }) => number === nextInstance);
-  if (begun !== undefined) return { phase: 'next', nextInstance, nextAt: begun.intent.at };
+  if (begun !== undefined)
+    return { phase: 'next', nextInstance, nextAt: wholeSecond(Date.parse(begun.intent.at)) };
   if (isTermOver(series, now)) return ended;
-  return { phase: 'next', nextInstance, nextAt: new Date(nextDueAt(series)).toISOString() };
+  return { phase: 'next', nextInstance, nextAt: wholeSecond(nextDueAt(series)) };
 }
 
 /** Whether a cancel of the series was begun and is not settled. */
@@ -235,7 +241,43 @@ export function answerAfterEnd(
     delaySeconds: 0,
     outcome,
     requestId: instance.requestId ?? null,
+    nextSeries: nextInstance === null ? null : reference.series,
     nextInstance,
+    nextAt,
+  };
+}
+
+/** A refusal in the last periods of a term is how Apple ends a series. */
+const LAST_PERIODS = 2;
+
+/** Whether the series is so near its term that a refusal of Apple's is its normal end. */
+export function isNearTerm({ mode, firstSubmittedAt }: SeriesRecord, now: number): boolean {
+  if (firstSubmittedAt === undefined) return false;
+  const { term, period } = SERIES_TERMS[mode];
+  return now >= Date.parse(firstSubmittedAt) + term - LAST_PERIODS * period;
+}
+
+/**
+ * The step's answer where series are renewed: after a recurring series that came to its term follows the first
+ * instance of the next one, due when Apple has forgotten the old one (day 40 or 190 of its first submit). Any other
+ * answer stays as it is.
+ */
+export function withRenewal(answer: StepAnswer, grant: Grant, reference: InstanceReference): StepAnswer {
+  const series = findSeries(grant, reference.series);
+  const mayFollow = answer.nextInstance === null && ['ended', 'unpack'].includes(answer.phase);
+  if (!mayFollow || grant.status !== 'active' || series === undefined) return answer;
+  const { mode, status, endedBy, endedAt, firstSubmittedAt } = series;
+  if (status !== 'ended' || mode === 'ONE_TIME' || firstSubmittedAt === undefined) return answer;
+  const isAtTerm =
+    endedBy === 'term' ||
+    (endedBy === 'apple' && isNearTerm(series, Date.parse(endedAt ?? firstSubmittedAt)));
+  if (!isAtTerm) return answer;
+  const nextAt = wholeSecond(Date.parse(firstSubmittedAt) + SERIES_TERMS[mode].life);
+  return {
+    ...answer,
+    phase: answer.phase === 'ended' ? 'next' : answer.phase,
+    nextSeries: reference.series + 1,
+    nextInstance: 1,
     nextAt,
   };
 }

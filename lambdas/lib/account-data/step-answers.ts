@@ -2,7 +2,7 @@ import type { Outcome, StepAnswer } from './contracts.ts';
 import type { InstanceRecord } from './grant.ts';
 import { LONGEST_DELAY_SECONDS } from './status-delay.ts';
 
-const NOTHING_FOLLOWS = { nextInstance: null, nextAt: null } as const;
+const NOTHING_FOLLOWS = { nextSeries: null, nextInstance: null, nextAt: null } as const;
 
 /** Nothing can be done before `seconds` have passed; cut to 1 second .. 48 hours, after which it is looked at again. */
 export function waitAnswer(seconds: number, outcome: Outcome, requestId?: string): StepAnswer {

@@ -34,6 +34,7 @@ describe('fetching the archives of a completed request', () => {
       delaySeconds: 0,
       outcome: 'fetched',
       requestId: REQUEST_ID,
+      nextSeries: 1,
       nextInstance: 2,
       nextAt: '2026-06-02T12:00:00.000Z',
     });

@@ -201,6 +201,7 @@ describe('the answer after the end of an instance', () => {
       delaySeconds: 0,
       outcome: 'fetched',
       requestId: 'REQUEST-1',
+      nextSeries: 1,
       nextInstance: 2,
       nextAt: day(1),
     });
