@@ -1,8 +1,13 @@
 import { Duration } from 'aws-cdk-lib';
-import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { ACCOUNT_DATA_METRICS } from '../../lambdas/lib/account-data/metric-names.ts';
-import { type AlarmDefinition, functionAlarms, outcomeAlarms } from './alarms.ts';
+import {
+  type AlarmDefinition,
+  functionAlarms,
+  type MachineEnds,
+  machineAlarms,
+  outcomeAlarms,
+} from './alarms.ts';
 import type { AppleFunction } from './apple-function.ts';
 
 export interface AccountDataAlarmsProps {
@@ -13,31 +18,18 @@ export interface AccountDataAlarmsProps {
   readonly deletion: AppleFunction;
 }
 
-function machineAlarms(machine: StateMachine): AlarmDefinition[] {
-  const hour = { period: Duration.hours(1), statistic: 'Sum' };
-  const alarm = (heading: string, description: string, metric: IMetric): AlarmDefinition => ({
-    condition: heading,
-    heading,
-    description,
-    metric,
-  });
-  return [
-    alarm('TransferFailed', 'The transfer of an instance ended in an error.', machine.metricFailed(hour)),
-    alarm('TransferTimedOut', 'An instance did not end within 220 days.', machine.metricTimedOut(hour)),
-    alarm('TransferAborted', 'The transfer of an instance was stopped.', machine.metricAborted(hour)),
-    alarm(
-      'TransferThrottled',
-      'Step Functions held back state transitions of transfers.',
-      machine.metricThrottled(hour),
-    ),
-  ];
-}
+const TRANSFER_ENDS: MachineEnds = {
+  Failed: 'The transfer of an instance ended in an error.',
+  TimedOut: 'An instance did not end within 220 days.',
+  Aborted: 'The transfer of an instance was stopped.',
+  Throttled: 'Step Functions held back state transitions of transfers.',
+};
 
 /** The one list of the alarms of account data. */
 export function accountDataAlarms(props: AccountDataAlarmsProps): readonly AlarmDefinition[] {
   const { machine, functions, deletion } = props;
   return [
-    ...machineAlarms(machine),
+    ...machineAlarms(machine, 'Transfer', TRANSFER_ENDS),
     {
       condition: 'DeletionFailed',
       heading: 'DeletionFailed',

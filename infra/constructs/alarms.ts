@@ -8,6 +8,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import type { AppleFunction } from './apple-function.ts';
 
@@ -43,6 +44,24 @@ export function ownMetric(metricName: string, period: Duration): Metric {
     period,
     statistic: 'Sum',
   });
+}
+
+/** What it means that executions of a machine ended otherwise than well, or were held back. */
+export type MachineEnds = Readonly<Record<'Failed' | 'TimedOut' | 'Aborted' | 'Throttled', string>>;
+
+/** Alarms on how the executions of a machine ended; their headings begin with `subject`. */
+export function machineAlarms(machine: StateMachine, subject: string, ends: MachineEnds): AlarmDefinition[] {
+  const hour = { period: Duration.hours(1), statistic: 'Sum' };
+  const alarm = (end: keyof MachineEnds, metric: IMetric): AlarmDefinition => {
+    const heading = `${subject}${end}`;
+    return { condition: heading, heading, description: ends[end], metric };
+  };
+  return [
+    alarm('Failed', machine.metricFailed(hour)),
+    alarm('TimedOut', machine.metricTimedOut(hour)),
+    alarm('Aborted', machine.metricAborted(hour)),
+    alarm('Throttled', machine.metricThrottled(hour)),
+  ];
 }
 
 /** Alarms on errors and throttles of functions, by construct id. */

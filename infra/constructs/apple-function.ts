@@ -33,6 +33,18 @@ const INVOKED_BY_MACHINE =
  */
 const NODE_OPTIONS = '--enable-source-maps --max-semi-space-size=4';
 
+/** Makes each of the defined functions under its construct id. */
+export function createEach<Id extends string, Definition>(
+  definitions: Readonly<Record<Id, Definition>>,
+  create: (id: Id, definition: Definition) => AppleFunction,
+): Record<Id, AppleFunction> {
+  const entries = Object.entries(definitions) as [Id, Definition][];
+  return Object.fromEntries(entries.map(([id, definition]) => [id, create(id, definition)])) as Record<
+    Id,
+    AppleFunction
+  >;
+}
+
 /**
  * One Lambda function with its own role, log group and bundle. The role may write its own logs and traces and
  * nothing else; grants are added by what owns the resource. It runs outside any VPC.

@@ -1,5 +1,4 @@
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
@@ -8,7 +7,15 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { acknowledge } from '../nag.ts';
-import { type AlarmDefinition, addAlarms, functionAlarms, outcomeAlarms, ownMetric } from './alarms.ts';
+import {
+  type AlarmDefinition,
+  addAlarms,
+  functionAlarms,
+  type MachineEnds,
+  machineAlarms,
+  outcomeAlarms,
+  ownMetric,
+} from './alarms.ts';
 import type { AppleFunction } from './apple-function.ts';
 
 /** Outcomes that a person must act on or know of: metric name and what happened, for the alarm's description. */
@@ -48,21 +55,12 @@ export interface MonitoringProps {
   readonly hoursWithoutSuccess: number | undefined;
 }
 
-function machineAlarms(machine: StateMachine): AlarmDefinition[] {
-  const hour = { period: Duration.hours(1), statistic: 'Sum' };
-  const alarm = (heading: string, description: string, metric: IMetric): AlarmDefinition => ({
-    condition: heading,
-    heading,
-    description,
-    metric,
-  });
-  return [
-    alarm('RunFailed', 'A run ended in an error.', machine.metricFailed(hour)),
-    alarm('RunTimedOut', 'A run did not end within its time.', machine.metricTimedOut(hour)),
-    alarm('RunAborted', 'A run was stopped by hand.', machine.metricAborted(hour)),
-    alarm('RunThrottled', 'Step Functions held back state transitions.', machine.metricThrottled(hour)),
-  ];
-}
+const RUN_ENDS: MachineEnds = {
+  Failed: 'A run ended in an error.',
+  TimedOut: 'A run did not end within its time.',
+  Aborted: 'A run was stopped by hand.',
+  Throttled: 'Step Functions held back state transitions.',
+};
 
 /** Not the machine's own count of successes: a run that ends as already running behind another succeeds as well. */
 function noSuccessAlarms(hours: number | undefined): AlarmDefinition[] {
@@ -75,7 +73,7 @@ function noSuccessAlarms(hours: number | undefined): AlarmDefinition[] {
 /** The one list of the alarms of analytics. */
 function alarmDefinitions(props: MonitoringProps): readonly AlarmDefinition[] {
   return [
-    ...machineAlarms(props.machine),
+    ...machineAlarms(props.machine, 'Run', RUN_ENDS),
     ...noSuccessAlarms(props.hoursWithoutSuccess),
     {
       condition: 'ScheduleFailed',

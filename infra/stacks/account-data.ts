@@ -12,7 +12,7 @@ import {
 import type { Configuration } from '../config.ts';
 import { accountDataAlarms } from '../constructs/account-data-alarms.ts';
 import { addAlarms, METRICS_NAMESPACE, METRICS_SERVICE } from '../constructs/alarms.ts';
-import { AppleFunction } from '../constructs/apple-function.ts';
+import { AppleFunction, createEach } from '../constructs/apple-function.ts';
 import { FunctionSchedule } from '../constructs/function-schedule.ts';
 import { grantLakeAccess } from '../constructs/lake-access.ts';
 import { readWorkflowDefinition, Workflow } from '../constructs/workflow.ts';
@@ -92,11 +92,9 @@ export class AccountDataStack extends Stack {
   #createFunctions<Id extends string>(
     definitions: Readonly<Record<Id, AccountDataFunctionDefinition>>,
   ): Record<Id, AppleFunction> {
-    const created = Object.entries<AccountDataFunctionDefinition>(definitions).map(([id, definition]) => [
-      id,
+    return createEach<Id, AccountDataFunctionDefinition>(definitions, (id, definition) =>
       this.#createFunction(id, definition),
-    ]);
-    return Object.fromEntries(created) as Record<Id, AppleFunction>;
+    );
   }
 
   #createFunction(id: string, definition: AccountDataFunctionDefinition): AppleFunction {

@@ -7,7 +7,7 @@ import type { Construct } from 'constructs';
 import { accountInput, type Configuration } from '../config.ts';
 import { AccountSchedule } from '../constructs/account-schedule.ts';
 import { METRICS_NAMESPACE, METRICS_SERVICE } from '../constructs/alarms.ts';
-import { AppleFunction } from '../constructs/apple-function.ts';
+import { AppleFunction, createEach } from '../constructs/apple-function.ts';
 import { grantLakeAccess } from '../constructs/lake-access.ts';
 import { Monitoring } from '../constructs/monitoring.ts';
 import { readWorkflowDefinition, Workflow } from '../constructs/workflow.ts';
@@ -137,11 +137,9 @@ export class PipelineStack extends Stack {
   #createFunctions<Id extends string>(
     definitions: Readonly<Record<Id, FunctionDefinition>>,
   ): Record<Id, AppleFunction> {
-    const created = Object.entries<FunctionDefinition>(definitions).map(([id, definition]) => [
-      id,
+    return createEach<Id, FunctionDefinition>(definitions, (id, definition) =>
       this.#createFunction(id, definition),
-    ]);
-    return Object.fromEntries(created) as Record<Id, AppleFunction>;
+    );
   }
 
   #createFunction(id: string, definition: FunctionDefinition): AppleFunction {

@@ -19,11 +19,8 @@ export const transferredArchive = z.object({
 });
 export type TransferredArchive = z.infer<typeof transferredArchive>;
 
-/**
- * What was fetched of an instance, written last by the transfer and read by unpacking, which knows no grants. It holds
- * no clock time but Apple's own order of events, so a repeated step leaves the same bytes.
- */
-export const transferManifest = z.object({
+/** Which instance a manifest tells of, as the transfer knew it. */
+export const manifestInstance = z.object({
   grantId,
   requestId: z.string(),
   parentRequestId: z.string().nullable(),
@@ -33,8 +30,13 @@ export const transferManifest = z.object({
   instance: z.int().positive(),
   /** When the instance was asked for, ISO 8601: what orders the instances of a grant. */
   instanceAt: z.iso.datetime(),
-  /** Apple said `completed_with_error`, or an archive of the list is missing here. */
+  /** Apple said `completed_with_error`, or an archive of its list is missing. */
   partial: z.boolean(),
-  archives: z.array(transferredArchive),
 });
+
+/**
+ * What was fetched of an instance, written last by the transfer and read by unpacking, which knows no grants. It holds
+ * no clock time but Apple's own order of events, so a repeated step leaves the same bytes.
+ */
+export const transferManifest = manifestInstance.extend({ archives: z.array(transferredArchive) });
 export type TransferManifest = z.infer<typeof transferManifest>;
