@@ -80,11 +80,14 @@ export class AccountDataStack extends Stack {
     new CfnOutput(this, 'CancelRequestName', { value: CancelRequest.function.functionName });
   }
 
-  /** It stops the execution that waits, and starts the one whose resubmission decides whether the series lives. */
+  /** It finds and stops the execution that waits, and starts the one whose resubmission decides on the series. */
   #letCancel(cancelRequest: AppleFunction, workflow: Workflow): void {
     cancelRequest.function.addEnvironment('MACHINE_ARN', workflow.machine.stateMachineArn);
     workflow.allowOnExecutions(cancelRequest, 'StopExecution', cancelRequest.role, [
-      { actions: ['states:StopExecution'], resources: [workflow.executionArns()] },
+      {
+        actions: ['states:DescribeExecution', 'states:StopExecution'],
+        resources: [workflow.executionArns()],
+      },
     ]);
     workflow.allowStart(cancelRequest, 'StartExecution', cancelRequest.role);
   }

@@ -25,10 +25,14 @@ const CANCEL_FUNCTION = 'cancel-request';
 /** Whoever sits at the keyboard; on AWS an identity of theirs that may use the grants. */
 const OPERATOR = 'operator';
 
+/** The operator may do everything; `decide` answers for functions, machines and schedules. */
+export function besidesOperator(decide: Authorize): Authorize {
+  return (request) => request.principal.name === OPERATOR || decide(request);
+}
+
 /** The assembly's own policies for functions, machines and schedules; the operator may do everything. */
 export function operatorAuthorization(assembly: Assembly): Authorize {
-  const byPolicy = policyAuthorization(assembly, loadPolicies(assembly));
-  return (request) => request.principal.name === OPERATOR || byPolicy(request);
+  return besidesOperator(policyAuthorization(assembly, loadPolicies(assembly)));
 }
 
 function variableOf(assembly: Assembly, name: string): string {

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { mode, region, service } from '../../lambdas/lib/account-data/contracts.ts';
 import { type Grant, updateGrant } from '../../lambdas/lib/account-data/grant.ts';
+import { withoutRefusals } from '../../lambdas/lib/account-data/grant-refusal.ts';
 import { scopeProblems } from '../../lambdas/lib/apple/scopes.ts';
 import { jsonText, type ObjectStore } from '../../lambdas/lib/lake/object-store.ts';
 import { grantKey } from '../../lambdas/lib/lake/personal-keys.ts';
@@ -62,7 +63,7 @@ function parseLine(line: number, text: string): NumberedLine | ImportResult {
 
 /** A grant's authorisation as imported anew; what was asked of Apple with the earlier one stays. */
 function renewed(present: Grant, given: ImportedGrant): Grant {
-  const { attention: _, refusedAt: __, fallback, ...rest } = present;
+  const { attention: _, fallback, ...rest } = withoutRefusals(present);
   const asksTheSame = present.mode === given.mode && isDeepStrictEqual(present.scopes, given.scopes);
   const next: Grant = {
     ...rest,

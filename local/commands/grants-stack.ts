@@ -1,12 +1,7 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
-import {
-  DescribeExecutionCommand,
-  ExecutionDoesNotExist,
-  SFNClient,
-  StartExecutionCommand,
-} from '@aws-sdk/client-sfn';
+import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import {
   type CancelAnswer,
   cancelRequest,
@@ -14,6 +9,7 @@ import {
   type InstanceReference,
 } from '../../lambdas/lib/account-data/contracts.ts';
 import { type ObjectStore, objectStore } from '../../lambdas/lib/lake/object-store.ts';
+import { isRunning, nameOfStart } from '../../lambdas/lib/runtime/machine-executions.ts';
 
 const LAKE_STACK = 'AppleDataPipelineLake';
 const ACCOUNT_DATA_STACK = 'AppleDataPipelineAccountData';
@@ -78,19 +74,8 @@ function outputOf(outputs: ReadonlyMap<string, string>, stackName: string, key: 
   );
 }
 
-/** Whether an execution runs; undefined when there is none. */
-async function isRunning(client: SFNClient, executionArn: string): Promise<boolean | undefined> {
-  try {
-    const { status } = await client.send(new DescribeExecutionCommand({ executionArn }));
-    return status === 'RUNNING' || status === 'PENDING_REDRIVE';
-  } catch (error) {
-    if (error instanceof ExecutionDoesNotExist) return undefined;
-    throw error;
-  }
-}
-
-// A name is used up for 90 days. An execution that ended while its instance was under way (the grant needed
-// attention, a step failed) is followed by another one, which goes on from what lies in S3.
+// An execution that ended while its instance was under way (the grant needed attention, a step failed) is followed by
+// another one, which goes on from what lies in S3.
 async function startExecution(
   client: SFNClient,
   machineArn: string,
@@ -98,8 +83,8 @@ async function startExecution(
 ): Promise<StartResult> {
   const executions = machineArn.replace(':stateMachine:', ':execution:');
   const name = executionName(reference);
-  for (let time = 1; ; time += 1) {
-    const free = time === 1 ? name : `${name}-again-${time}`;
+  for (let start = 1; ; start += 1) {
+    const free = nameOfStart(name, start);
     const running = await isRunning(client, `${executions}:${free}`);
     if (running === true) return 'running';
     if (running === false) continue;

@@ -123,6 +123,51 @@ describe('the account-data-transfer machine', () => {
     ]);
   });
 
+  it.each([
+    ['Start Next Instance', UNPACKED],
+    [
+      'Start Next Despite Failure',
+      { throw: { name: 'IntegrityError', message: 'archive 1 of request is shorter' } },
+    ],
+  ])('starts the first instance of the series that follows a renewed one: %s', async (state, unpack) => {
+    const renewal = { ...NEXT, nextSeries: 2, nextInstance: 1 };
+    const fetched = answer({ phase: 'unpack', outcome: 'fetched', ...renewal });
+    const result = await run(
+      await definition(),
+      { ...INPUT, instance: 30 },
+      tasks({ FetchArchives: [fetched], UnpackArchives: [unpack] }),
+    );
+
+    const input = { grantId: GRANT, series: 2, instance: 1 };
+    expect(result.path).toContain(state);
+    expect(starts(result.calls)).toMatchObject([{ Name: executionName(input), Input: input }]);
+  });
+
+  it('waits out a start that is throttled for half an hour', async () => {
+    const throttled = { fail: { error: 'StepFunctions.ThrottlingException', cause: 'rate exceeded' } };
+    const started = { return: { ExecutionArn: 'arn', StartDate: 'now' } };
+    const result = await run(
+      await definition(),
+      INPUT,
+      tasks({ [START_EXECUTION]: [...Array(10).fill(throttled), started] }),
+    );
+    expect(result).toMatchObject({ status: 'SUCCEEDED', output: { outcome: 'unpacked' } });
+    expect(result.seconds).toBeGreaterThan(7 * DAY + 600);
+  });
+
+  it.each([
+    ['Lambda.TooManyRequestsException', 12],
+    ['SecretUnavailableError', 8],
+  ])('goes on after %s was answered %i times', async (error, times) => {
+    const failure = { fail: { error, cause: 'not now' } };
+    const result = await run(
+      await definition(),
+      INPUT,
+      tasks({ CheckStatus: [...Array(times).fill(failure), COMPLETED] }),
+    );
+    expect(result).toMatchObject({ status: 'SUCCEEDED', output: { outcome: 'unpacked' } });
+  });
+
   it('costs 3 transitions for each further poll and waits as long as the latest answer says', async () => {
     const polls = [600, 3600].map((delaySeconds) => answer({ phase: 'wait', delaySeconds }));
     const result = await run(await definition(), INPUT, tasks({ CheckStatus: [...polls, COMPLETED] }));

@@ -1,5 +1,11 @@
 import { z } from 'zod';
 import { ACCOUNT_DATA_ERROR_NAMES, ERROR_NAMES } from '../../lambdas/lib/errors.ts';
+import {
+  ACCOUNT_DATA_PROFILES,
+  ANALYTICS_PROFILES,
+  type RetryProfile,
+  type RetryProfiles,
+} from './retry-profiles.ts';
 
 /**
  * House rules of our state machines that no published linter knows. Each rule takes one definition and returns
@@ -34,119 +40,14 @@ export function statesOf(definition: unknown): State[] {
   });
 }
 
-const NEVER = { interval: 1, attempts: 0, rate: 1, longest: 2, jitter: 'NONE' } as const;
-
-interface RetryProfile {
-  readonly errors: readonly string[];
-  readonly interval: number;
-  readonly attempts: number;
-  readonly rate: number;
-  readonly longest: number;
-  readonly jitter: 'FULL' | 'NONE';
-}
-
-/** The only ways in which a task may be retried, in the order in which they stand in a state. */
-export const RETRY_PROFILES: Readonly<Record<string, RetryProfile>> = {
-  'apple-refused': {
-    errors: [
-      'ApiAuthError',
-      'ApiRequestError',
-      'ApiContractError',
-      'ListIncompleteError',
-      'HostNotAllowedError',
-    ],
-    ...NEVER,
-  },
-  unusable: {
-    errors: [
-      'IntegrityError',
-      'SegmentTooLargeError',
-      'SecretFormatError',
-      'SecretUnavailableError',
-      'PayloadContractError',
-      'EnvironmentError',
-    ],
-    ...NEVER,
-  },
-  'not-curable': {
-    errors: ['SegmentDamagedError', 'SchemaDriftError', 'HistoryRangeError', 'DeliveryTooLargeError'],
-    ...NEVER,
-  },
-  'account-data-refused': {
-    errors: [
-      'GrantRefusedError',
-      'OAuthClientRefusedError',
-      'OAuthRequestError',
-      'GrantNotFoundError',
-      'ArchiveTooLargeError',
-      'GrantErasedError',
-    ],
-    ...NEVER,
-  },
-  'apple-throttled': {
-    errors: ['ApiThrottledError'],
-    interval: 60,
-    attempts: 6,
-    rate: 2,
-    longest: 900,
-    jitter: 'FULL',
-  },
-  'apple-unavailable': {
-    errors: ['ApiUnavailableError', 'DownloadExpiredError', 'StorageUnavailableError'],
-    interval: 30,
-    attempts: 8,
-    rate: 2,
-    longest: 900,
-    jitter: 'FULL',
-  },
-  'aws-transient': {
-    errors: [
-      'Lambda.ServiceException',
-      'Lambda.AWSLambdaException',
-      'Lambda.SdkClientException',
-      'Lambda.TooManyRequestsException',
-      'WriteConflictError',
-    ],
-    interval: 2,
-    attempts: 6,
-    rate: 2,
-    longest: 60,
-    jitter: 'FULL',
-  },
-  'function-lost': {
-    errors: [
-      'Sandbox.Timedout',
-      'Runtime.ExitError',
-      'Runtime.OutOfMemory',
-      'Lambda.Unknown',
-      'States.Timeout',
-    ],
-    interval: 10,
-    attempts: 2,
-    rate: 2,
-    longest: 60,
-    jitter: 'FULL',
-  },
-  'already-started': { errors: ['StepFunctions.ExecutionAlreadyExistsException'], ...NEVER },
-  unknown: { errors: ['States.ALL'], interval: 10, attempts: 3, rate: 2, longest: 60, jitter: 'FULL' },
-};
-
-const EVERY_FUNCTION = [
-  'apple-refused',
-  'unusable',
-  'not-curable',
-  'apple-throttled',
-  'apple-unavailable',
-  'aws-transient',
-  'function-lost',
-  'unknown',
-];
-
 interface FlowRules {
   /** What its functions may throw. */
   readonly errorNames: readonly string[];
+  readonly profiles: RetryProfiles;
   /** The profiles of a task that invokes a function, in their order. */
   readonly functionProfiles: readonly string[];
+  /** The profiles of a task that starts an execution, in their order. */
+  readonly startProfiles: readonly string[];
   /**
    * Whether an operator redrives a failed execution, since its name is used up: it then has to fail in the task
    * itself, because a redrive of a Fail state fails again. Otherwise every task has a Catch.
@@ -155,10 +56,38 @@ interface FlowRules {
 }
 
 const FLOW_RULES = {
-  analytics: { errorNames: ERROR_NAMES, functionProfiles: EVERY_FUNCTION, isRedriven: false },
+  analytics: {
+    errorNames: ERROR_NAMES,
+    profiles: ANALYTICS_PROFILES,
+    functionProfiles: [
+      'apple-refused',
+      'unusable',
+      'not-curable',
+      'apple-throttled',
+      'apple-unavailable',
+      'aws-transient',
+      'function-lost',
+      'unknown',
+    ],
+    startProfiles: ['already-started', 'unknown'],
+    isRedriven: false,
+  },
   'account-data': {
     errorNames: [...ERROR_NAMES, ...ACCOUNT_DATA_ERROR_NAMES],
-    functionProfiles: EVERY_FUNCTION.toSpliced(3, 0, 'account-data-refused'),
+    profiles: ACCOUNT_DATA_PROFILES,
+    functionProfiles: [
+      'apple-refused',
+      'unusable',
+      'not-curable',
+      'account-data-refused',
+      'apple-throttled',
+      'apple-unavailable',
+      'secret-unavailable',
+      'aws-transient',
+      'function-lost',
+      'unknown',
+    ],
+    startProfiles: ['already-started', 'not-started'],
     isRedriven: true,
   },
 } as const satisfies Readonly<Record<string, FlowRules>>;
@@ -209,9 +138,10 @@ function profileText(profile: RetryProfile): string {
   });
 }
 
-const profileNames = new Map(
-  Object.entries(RETRY_PROFILES).map(([name, profile]) => [profileText(profile), name]),
-);
+function profileName(retrier: Fields, { profiles }: FlowRules): string | undefined {
+  const text = retrierText(retrier);
+  return Object.entries(profiles).find(([, profile]) => profileText(profile) === text)?.[0];
+}
 
 function functionId(state: Fields): string | undefined {
   const name = z.looseObject({ FunctionName: z.string() }).safeParse(state.Arguments).data?.FunctionName;
@@ -232,12 +162,12 @@ function timeoutProblems(state: Fields, surroundings: Surroundings): string[] {
 
 function wantedProfiles(resource: unknown, rules: FlowRules): readonly string[] {
   if (resource === INVOKE) return rules.functionProfiles;
-  return resource === START_EXECUTION ? ['already-started', 'unknown'] : ['unknown'];
+  return resource === START_EXECUTION ? rules.startProfiles : ['unknown'];
 }
 
 function retryProblems(state: Fields, rules: FlowRules): string[] {
   const retriers = handlers.parse(state.Retry);
-  const names = retriers.map((retrier) => profileNames.get(retrierText(retrier)));
+  const names = retriers.map((retrier) => profileName(retrier, rules));
   if (names.includes(undefined)) return [`retrier ${names.indexOf(undefined) + 1} is no named profile`];
   const wanted = wantedProfiles(state.Resource, rules);
   return names.join() === wanted.join() ? [] : [`retries by ${names.join()}, not by ${wanted.join()}`];

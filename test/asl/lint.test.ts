@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { ACCOUNT_DATA_TRANSFER_FUNCTIONS } from '../../infra/account-data-functions.ts';
 import { ANALYTICS_SYNC_FUNCTIONS, REBUILD_CURATED_FUNCTIONS } from '../../infra/functions.ts';
 import { ACCOUNT_DATA_ERROR_NAMES, ERROR_NAMES } from '../../lambdas/lib/errors.ts';
-import { houseRuleProblems, RETRY_PROFILES, type Surroundings } from './house-rules.ts';
+import { houseRuleProblems, type Surroundings } from './house-rules.ts';
+import { ACCOUNT_DATA_PROFILES } from './retry-profiles.ts';
 
 const DIRECTORY = fileURLToPath(new URL('../../statemachines/', import.meta.url));
 const files = readdirSync(DIRECTORY).filter((file) => file.endsWith('.asl.json'));
@@ -204,7 +205,7 @@ describe('the linters', () => {
   it('know every error name once, and every one of account data in its profile', () => {
     const names = [...ERROR_NAMES, ...ACCOUNT_DATA_ERROR_NAMES];
     expect(new Set(names).size).toBe(names.length);
-    expect(RETRY_PROFILES['account-data-refused']?.errors).toEqual(ACCOUNT_DATA_ERROR_NAMES);
+    expect(ACCOUNT_DATA_PROFILES['account-data-refused'].errors).toEqual(ACCOUNT_DATA_ERROR_NAMES);
   });
 });
 
@@ -239,7 +240,32 @@ describe('the linters of a machine whose executions are redriven', () => {
     const found = problemsWith((states) => {
       retriers(states, 'Start Next Instance').shift();
     });
-    expect(found).toEqual(['Start Next Instance: retries by unknown, not by already-started,unknown']);
+    expect(found).toEqual([
+      'Start Next Instance: retries by not-started, not by already-started,not-started',
+    ]);
+  });
+
+  it.each([
+    ['Submit Request', 'Lambda.TooManyRequestsException', { MaxAttempts: 6, MaxDelaySeconds: 60 }, 8],
+    ['Check Status', 'SecretUnavailableError', { MaxAttempts: 0 }, 7],
+    ['Start Next Instance', 'States.ALL', { MaxAttempts: 3, MaxDelaySeconds: 60 }, 2],
+    ['Start Next Despite Failure', 'States.ALL', { MaxAttempts: 3, MaxDelaySeconds: 60 }, 2],
+  ])('find that %s gives up soon after %s, as in analytics', (name, error, changes, position) => {
+    const found = problemsWith((states) => {
+      const list = retriers(states, name) as { ErrorEquals: string[] }[];
+      Object.assign(list.find(({ ErrorEquals }) => ErrorEquals.includes(error)) as object, changes);
+    });
+    const isDifferent = `${name}: retrier ${position} is no named profile`;
+    const isAnother = `${name}: retries by already-started,unknown, not by already-started,not-started`;
+    expect(found).toEqual([name.startsWith('Start') ? isAnother : isDifferent]);
+  });
+
+  it('find a secret out of reach among the errors that nothing cures', () => {
+    const found = problemsWith((states) => {
+      const list = retriers(states, 'Check Status') as { ErrorEquals: string[] }[];
+      list[1]?.ErrorEquals.push('SecretUnavailableError');
+    });
+    expect(found).toEqual(['Check Status: retrier 2 is no named profile']);
   });
 
   it('find an error of account data in a machine of analytics', () => {

@@ -182,8 +182,35 @@ describe('status', () => {
     },
   );
 
-  test.each(['', 'Bad Request', { status: 'error' }])('a 400 with %j is request_not_found', async (body) => {
+  test.each([
+    '',
+    ' \n',
+    { status: 'error' },
+    { status: 'error', statusMessage: 'request_not_found' },
+    { statusMessage: 'request_not_found' },
+    { jobStatus: 'request_not_found' },
+  ])('a 400 with %j is request_not_found', async (body) => {
     expect(await status(body, 400)).toMatchObject({ jobStatus: 'request_not_found' });
+  });
+
+  test.each(['in_progress', 'completed', 'cancelled'])(
+    'a 400 that tells %s is that status',
+    async (jobStatus) => {
+      const body = { status: 'error', jobStatus, statusCheckDelay: 7200 };
+
+      expect(await status(body, 400)).toMatchObject({ jobStatus, delay: 7200 });
+    },
+  );
+
+  test.each([
+    'Bad Request',
+    {},
+    [],
+    { status: 'success' },
+    { status: 'error', jobStatus: 'paused' },
+    { status: 'error', statusMessage: 'too_early' },
+  ])('a 400 with %j is ApiContractError', async (body) => {
+    expect((await rejection(status(body, 400), ApiContractError)).details).toMatchObject({ status: 400 });
   });
 
   test.each([

@@ -1,8 +1,13 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { jwtVerify } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type OAuthClientOptions, oauthClient } from '../../lambdas/lib/apple/oauth.ts';
-import { undiciTransport } from '../../lambdas/lib/apple/transport.ts';
+import {
+  type Transport,
+  type TransportResponse,
+  undiciTransport,
+} from '../../lambdas/lib/apple/transport.ts';
 import {
   ApiContractError,
   ApiThrottledError,
@@ -251,6 +256,43 @@ describe('errors of the token endpoint', () => {
     await rejection(refresh(), HostNotAllowedError);
 
     expect(server.requests).toHaveLength(1);
+  });
+});
+
+describe('the time of a call', () => {
+  afterEach(() => vi.useRealTimers());
+
+  const never = () => new Promise<never>(() => undefined);
+  const refusedLate = () =>
+    new Promise<TransportResponse>((resolve) => {
+      const body = Readable.from([Buffer.from('{"error":"invalid_client"}')]);
+      setTimeout(
+        () => resolve({ status: 400, headers: { 'content-type': 'application/json' }, body }),
+        20_000 - 1,
+      );
+    });
+
+  test.each([
+    ['a try without answer', never],
+    ['a client that was refused', refusedLate],
+  ])('is 25 seconds in all: %s leaves the next try 5', { timeout: 5_000 }, async (_what, first) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const begun = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let tries = 0;
+    const transport: Transport = () => {
+      begun[tries]?.resolve();
+      tries += 1;
+      return tries === 1 ? first() : never();
+    };
+    const ended = rejection(refresh({ transport }), ApiUnavailableError);
+
+    await begun[0]?.promise;
+    await vi.advanceTimersByTimeAsync(20_000);
+    await begun[1]?.promise;
+    await vi.advanceTimersByTimeAsync(5_000);
+
+    expect((await ended).details).toMatchObject({ reason: 'TimeoutError' });
+    expect(tries).toBe(2);
   });
 });
 

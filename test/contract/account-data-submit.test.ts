@@ -92,9 +92,10 @@ describe('submit', () => {
       { parentRequestId: undefined, requestId: REQUEST, ids: [PARENT] },
     ],
     ['409 with a UUID in plain text', 409, `exists: ${REQUEST}`, { ...UNNAMED, ids: [REQUEST] }],
+    ['403 with the instance only', 403, { requestId: REQUEST }, { ...BOTH, parentRequestId: undefined }],
     ['200 with a UUID in a text', 200, { status: 'error', text: REQUEST }, { ...UNNAMED, ids: [REQUEST] }],
   ])('answered with %s is a duplicate', async (_what, status, body, expected) => {
-    expect(await submit(body, status)).toMatchObject({ result: 'exists', ...expected });
+    expect(await submit(body, status)).toMatchObject({ result: 'exists', status, ...expected });
   });
 
   test.each([
@@ -104,6 +105,8 @@ describe('submit', () => {
     ['a 400 with ids of another type', 400, { parentRequestId: 1, requestId: null }],
     ['a 400 with a longer run of hex', 400, { checksum: `${REQUEST}00`, other: `a-${REQUEST}` }],
     ['a 403 without an id', 403, {}],
+    ['a 403 with the id of a trace', 403, { status: 'error', traceId: REQUEST }],
+    ['a 403 with a UUID in plain text', 403, `forbidden (${REQUEST})`],
   ])('answered with %s is refused', async (_what, status, body) => {
     expect(await submit(body, status)).toMatchObject({ result: 'refused', status });
   });

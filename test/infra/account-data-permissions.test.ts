@@ -71,6 +71,7 @@ describe('grants of the functions of account data', () => {
     ],
     CancelRequest: [
       ...CALLER,
+      `states:DescribeExecution ${EXECUTIONS}`,
       'states:StartExecution <AccountDataTransfer>',
       `states:StopExecution ${EXECUTIONS}`,
     ],

@@ -74,11 +74,12 @@ export class NamedExecutions {
     return handle;
   }
 
-  /** StopExecution; false when there is none of that name. */
+  /** StopExecution; false when none of that name runs. */
   stop(name: string): boolean {
-    const started = this.#started.get(name);
-    started?.handle.stop();
-    return started !== undefined;
+    const handle = this.#started.get(name)?.handle;
+    if (handle?.status() !== 'RUNNING') return false;
+    handle.stop();
+    return true;
   }
 
   stopAll(): void {

@@ -68,6 +68,15 @@ async function stopExecutions(
   return stopped;
 }
 
+/** Stops the execution that waits to begin the series after one that came to its end. */
+async function cancelRenewal(deps: CancelDeps, input: CancelInput, { series }: Grant): Promise<CancelAnswer> {
+  const ended = series.at(-1);
+  const mayBeRenewed = deps.renewSeries && input.scope === 'series' && ended?.status === 'ended';
+  if (!mayBeRenewed || ended.mode === 'ONE_TIME') return NOTHING;
+  const stoppedExecution = await stopExecutions(deps, input, ended);
+  return stoppedExecution === null ? NOTHING : { ...NOTHING, result: 'cancelled', stoppedExecution };
+}
+
 async function startNext(
   deps: CancelDeps,
   { grantId }: CancelInput,
@@ -122,7 +131,7 @@ export async function cancelRequest(deps: CancelDeps, input: CancelInput): Promi
   const { grantId, scope } = input;
   const present = await readGrant(deps.grants, grantId);
   const target = cancellable(present, scope);
-  if (target === undefined) return NOTHING;
+  if (target === undefined) return cancelRenewal(deps, input, present);
 
   let outcome: Outcome = { result: 'cancelled', by: target.cancel?.by ?? null };
   let grant = present;

@@ -55,7 +55,7 @@ export interface OAuthClientOptions {
   readonly clock: Clock;
   /** Text of the secret with the data sharing key; its own errors pass through. */
   readSecret(): Promise<string>;
-  /** Per try and per call with all its tries, in real milliseconds; default 20 s and 60 s. */
+  /** Per try and per call with all its tries, in real milliseconds; default 20 s and 25 s. */
   readonly timeouts?: { readonly tryMilliseconds?: number; readonly totalMilliseconds?: number };
   /** Spreads the client's own back-off, 0 to 1; default `Math.random`. */
   readonly random?: () => number;
@@ -81,6 +81,15 @@ const CLIENT_CODES: readonly string[] = [
 ];
 
 const PATH = '/auth/oauth2/v2';
+
+/** Long for a token call: what is cut off may have replaced the refresh token, and its answer is lost. */
+const TRY_MILLISECONDS = 20_000;
+
+/**
+ * A call to the API may need a refresh before it and, after a 401, another refresh and the call once more. Twice this
+ * time and two tries of 30 s at the API stay within the 120 s of a function that submits.
+ */
+const TOTAL_MILLISECONDS = 25_000;
 
 interface Request {
   readonly method: 'GET' | 'POST';
@@ -127,8 +136,8 @@ function refusalOf(call: CallName, answer: TextAnswer): PipelineError {
 export function oauthClient(options: OAuthClientOptions): OAuthClient {
   const { clock, transport } = options;
   const hosts = hostPolicy({ apiOrigin: options.baseUrl, trustedOrigins: options.trustedOrigins });
-  const tryMilliseconds = options.timeouts?.tryMilliseconds ?? 20_000;
-  const totalMilliseconds = options.timeouts?.totalMilliseconds ?? 60_000;
+  const tryMilliseconds = options.timeouts?.tryMilliseconds ?? TRY_MILLISECONDS;
+  const totalMilliseconds = options.timeouts?.totalMilliseconds ?? TOTAL_MILLISECONDS;
   const random = options.random ?? Math.random;
   let knownKey: DataSharingKey | undefined;
 
@@ -165,16 +174,21 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
     return answer;
   }
 
-  async function withTries(request: Request, call: CallName): Promise<TextAnswer> {
+  function withTries(request: Request, call: CallName, signal: AbortSignal): Promise<TextAnswer> {
+    return withQuickTries(
+      { clock, random, signal, deadline: Number.POSITIVE_INFINITY, onRepeat: () => undefined },
+      () => attempt(request, call, signal),
+    );
+  }
+
+  async function withPresentKey(request: Request, call: CallName, signal: AbortSignal): Promise<TextAnswer> {
     try {
-      return await withinTime(totalMilliseconds, undefined, (signal) =>
-        withQuickTries(
-          { clock, random, signal, deadline: Number.POSITIVE_INFINITY, onRepeat: () => undefined },
-          () => attempt(request, call, signal),
-        ),
-      );
+      return await withTries(request, call, signal);
     } catch (error) {
-      throw brokenExchange(call, error);
+      const isRefused = error instanceof OAuthClientRefusedError && error.code === 'invalid_client';
+      if (!isRefused) throw error;
+      knownKey = undefined;
+      return withTries(request, call, signal);
     }
   }
 
@@ -182,12 +196,11 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
     hosts.assertApi(request.url);
     const name = { method: request.method, path: request.url.pathname, key: subject };
     try {
-      return await withTries(request, name);
+      return await withinTime(totalMilliseconds, undefined, (signal) =>
+        withPresentKey(request, name, signal),
+      );
     } catch (error) {
-      const isRefused = error instanceof OAuthClientRefusedError && error.code === 'invalid_client';
-      if (!isRefused) throw error;
-      knownKey = undefined;
-      return withTries(request, name);
+      throw brokenExchange(name, error);
     }
   }
 

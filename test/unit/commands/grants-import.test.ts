@@ -117,6 +117,7 @@ describe('importing grants', () => {
       status: 'needs-attention',
       attention: 'refused',
       refusedAt: '2026-06-03T00:00:00Z',
+      refusedAgainAt: '2026-06-04T00:30:00Z',
       fallback: 'ONE_TIME',
       series: [{ ...series, instances: [] }],
     }));
@@ -127,6 +128,7 @@ describe('importing grants', () => {
     expect(grant?.series).toHaveLength(1);
     expect(grant).not.toHaveProperty('attention');
     expect(grant).not.toHaveProperty('refusedAt');
+    expect(grant).not.toHaveProperty('refusedAgainAt');
   });
 
   it('asks for the recurring mode again when the scopes or the mode are others than Apple refused', async () => {
