@@ -275,7 +275,7 @@ describe('the time of a call', () => {
   test.each([
     ['a try without answer', never],
     ['a client that was refused', refusedLate],
-  ])('is 25 seconds in all: %s leaves the next try 5', { timeout: 5_000 }, async (_what, first) => {
+  ])('is 25 seconds in all: %s leaves the next try 5', async (_what, first) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const begun = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let tries = 0;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AccountDataScenario } from '../../local/apple/account-data/scenario.ts';
 import { callsOf, loseAnswer } from '../support/account-data-calls.ts';
@@ -94,6 +95,7 @@ describe('the lost answer of a recurring submit', () => {
       await world.advanceDays(LIFE_DAYS[mode] - 1);
       const submitsBefore = submits().length;
       expect(submitsBefore).toBe(3);
+      expect(Object.fromEntries(world.metrics)).toEqual({ RequestsWaitedOut: 1 });
       await world.advanceDays(1.5);
 
       expect(submits()).toHaveLength(4);
@@ -150,7 +152,7 @@ describe('a series of ours that ended and still lives at Apple', () => {
         parentRequestId: newest?.parentRequestId,
       });
       expect(world.apple.violations).toEqual([]);
-      expect(Object.fromEntries(world.metrics)).toEqual({});
+      expect(Object.fromEntries(world.metrics)).toEqual({ RequestsWaitedOut: 1 });
     });
   }
 
@@ -188,5 +190,51 @@ describe('a series of ours that ended and still lives at Apple', () => {
     expect(await world.grantOf(grantId)).toMatchObject({ status: 'needs-attention' });
     expect(submits().length).toBeLessThanOrEqual(5);
     expect(world.metrics.get('GrantsNeedAttention')).toBe(1);
+  });
+});
+
+describe('a refusal of a submit with a UUID that names no request', () => {
+  /** Apple refuses every submit with a body that holds one UUID. */
+  function refuseSubmits(status: 400 | 403, uuid: () => string): void {
+    world.apple.faults.add({
+      respond: () => ({
+        status,
+        headers: { 'content-type': 'application/json' },
+        body: Buffer.from(JSON.stringify({ status: 'error', traceId: uuid() })),
+      }),
+      on: ({ operation }) => operation === 'submit',
+    });
+  }
+
+  it.each([
+    [400, 2],
+    [403, 1],
+  ] as const)('is a refusal where it changes, and nothing is waited out (%s)', async (status, calls) => {
+    const grantId = await worldOf('DAILY_30', {});
+    refuseSubmits(status, randomUUID);
+    world.start(grantId);
+    await world.settled();
+
+    expect(submits()).toHaveLength(calls);
+    expect(await world.grantOf(grantId)).toMatchObject({
+      status: 'needs-attention',
+      attention: expect.stringContaining(String(status)),
+    });
+    expect(Object.fromEntries(world.metrics)).toEqual({ GrantsNeedAttention: 1 });
+  });
+
+  it('is waited out where it stays the same, and that is counted', async () => {
+    const grantId = await worldOf('DAILY_30', {});
+    const uuid = randomUUID();
+    refuseSubmits(400, () => uuid);
+    world.start(grantId);
+    await world.advanceDays(1);
+
+    expect(submits()).toHaveLength(2);
+    expect(await world.grantOf(grantId)).toMatchObject({
+      status: 'active',
+      series: [{ instances: [{ state: 'submitting', blockedUntil: '2026-07-11T06:00:00.000Z' }] }],
+    });
+    expect(Object.fromEntries(world.metrics)).toEqual({ RequestsWaitedOut: 1 });
   });
 });

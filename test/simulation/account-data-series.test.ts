@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { StepAnswer } from '../../lambdas/lib/account-data/contracts.ts';
+import { jsonText } from '../../lambdas/lib/lake/object-store.ts';
+import { grantKey } from '../../lambdas/lib/lake/personal-keys.ts';
 import type { AccountDataScenario } from '../../local/apple/account-data/scenario.ts';
 import { callsOf } from '../support/account-data-calls.ts';
 import { AccountDataWorld } from '../support/account-data-world.ts';
@@ -141,6 +143,43 @@ describe('a grant through the whole machine', () => {
     expect((await world.grantOf(other)).fallback).toBeUndefined();
   });
 
+  it('keeps the mode where Apple refuses the one-time request as well, and uses it once it is approved', async () => {
+    const grantId = await worldOf(STORE_INFO_ALONE);
+    const approve = world.apple.faults.add({
+      respond: 'forbidden',
+      on: ({ operation }) => operation === 'submit',
+    });
+    await world.settled();
+
+    const { attention, ...grant } = await world.grantOf(grantId);
+    expect(attention).toContain('403');
+    expect(callsOf(world, 'submit')).toHaveLength(2);
+    expect(grant).toMatchObject({
+      status: 'needs-attention',
+      series: [{ mode: 'DAILY_30', submittedMode: 'DAILY_30' }],
+    });
+    expect(grant.fallback).toBeUndefined();
+
+    approve();
+    await world.lake.writeText(grantKey(grantId), jsonText({ ...grant, status: 'active' }));
+    world.start(grantId, { name: 'again' });
+    await world.advanceDays(0.5);
+    expect(world.apple.requests()).toMatchObject([{ mode: 'DAILY_30' }]);
+  });
+
+  it('keeps a fallback that Apple has taken before, whatever it refuses later', async () => {
+    const grantId = await worldOf(STORE_INFO_ALONE, { variants: { appStoreInfoRecurring: '400' } });
+    await world.advanceDays(1.5);
+    world.apple.faults.add({ respond: 'forbidden', on: ({ operation }) => operation === 'submit' });
+    await world.settled();
+
+    expect(await world.grantOf(grantId)).toMatchObject({
+      status: 'needs-attention',
+      fallback: 'ONE_TIME',
+      series: [{ mode: 'DAILY_30', submittedMode: 'ONE_TIME' }],
+    });
+  });
+
   it('takes the refusal of a resubmit near the term for the end of the series', async () => {
     const grantId = await worldOf({ mode: 'DAILY_30' });
     await world.advanceDays(28.5);
@@ -262,6 +301,26 @@ describe('what Apple says of a job', () => {
     world.apple.faults.add({ respond: 'unknown-job-status' });
     const results = await world.settled();
     expect([...results.values()]).toMatchObject([{ status: 'FAILED', error: 'ApiContractError' }]);
+  });
+
+  it('gives up after 14 days a request whose status and cancel nobody understands', async () => {
+    const grantId = await worldOf({ mode: 'ONE_TIME', jobSeconds: 20 * 86_400 });
+    await world.advanceDays(13.5);
+    world.apple.faults.add({
+      respond: {
+        status: 418,
+        headers: { 'content-type': 'application/json' },
+        body: Buffer.from('{"status":"error"}'),
+      },
+      on: ({ operation }) => operation === 'status' || operation === 'cancel',
+    });
+    const results = await world.settled();
+
+    expect([...results.values()]).toMatchObject([{ output: { outcome: 'took-too-long' } }]);
+    expect((await world.grantOf(grantId)).series).toMatchObject([
+      { status: 'ended', endedBy: 'failed', instances: [{ state: 'took-too-long' }] },
+    ]);
+    expect(Object.fromEntries(world.metrics)).toEqual({ RequestsTookTooLong: 1 });
   });
 
   it('cancels a request that takes longer than 14 days and goes on with the next instance', async () => {

@@ -10,7 +10,8 @@ import {
   OAuthRequestError,
 } from '../errors.ts';
 import { tombstoneKey } from '../lake/personal-keys.ts';
-import { callsStoppedUntil, stopCalls } from './call-stop.ts';
+import { transferFailure } from '../lake/storage-failures.ts';
+import { callsStoppedUntil, STOP_MILLISECONDS, stopCalls } from './call-stop.ts';
 import type { InstanceReference, StepAnswer } from './contracts.ts';
 import type { AppleDeps } from './deps.ts';
 import { type Grant, type InstanceRecord, readGrant, updateGrant } from './grant.ts';
@@ -20,23 +21,9 @@ import {
   leftAloneUntil,
   withoutRefusals,
 } from './grant-refusal.ts';
+import { ageSeconds, stoppedPauseSeconds, unavailablePauseSeconds } from './pauses.ts';
 import { findInstance, withRenewal } from './series.ts';
 import { endedAnswer, waitAnswer, waitUntil } from './step-answers.ts';
-
-const HOUR_SECONDS = 3600;
-const DAY_SECONDS = 86_400;
-
-/** Pause after an answer that did not come, while the instance is younger than a day; an hour after that. */
-const UNAVAILABLE_PAUSE_SECONDS = 900;
-
-/** Longest pause that is taken from a `Retry-After`. */
-const LONGEST_PAUSE_SECONDS = DAY_SECONDS;
-
-/**
- * A call that creates something counts as under way for this long: longer than a function lives, so that nobody else
- * takes its answer for lost before.
- */
-export const ATTEMPT_LIFE_SECONDS = 300;
 
 /** What one step of an instance works with. */
 export interface AppleStep {
@@ -53,13 +40,6 @@ export interface AppleStep {
 /** Whether the grant has a tombstone: nothing of it is published any more. */
 export async function isErased(deps: Pick<AppleDeps, 'store'>, grantId: string): Promise<boolean> {
   return (await deps.store.facts(tombstoneKey(grantId))) !== undefined;
-}
-
-/** Seconds since Apple was first asked for the instance, or since it answered; 0 when neither has happened. */
-export function ageSeconds(instance: InstanceRecord | undefined, now: number): number {
-  if (instance === undefined) return 0;
-  const { intent, submittedAt } = instance;
-  return Math.max(0, (now - Date.parse(submittedAt ?? intent.since ?? intent.at)) / 1000);
 }
 
 /** Notes that Apple answered a call, whatever it said: its token was good. */
@@ -82,30 +62,19 @@ function watched(apple: AccountDataTransfer, onAnswer: () => void): AccountDataT
 async function standsStill(
   deps: AppleDeps,
   grant: Grant,
-  requestId?: string,
+  instance: InstanceRecord | undefined,
 ): Promise<StepAnswer | undefined> {
+  const requestId = instance?.requestId;
   if (grant.status === 'revoked') return endedAnswer('grant-revoked', requestId);
   if (grant.status === 'needs-attention') return endedAnswer('needs-attention', requestId);
   const now = deps.clock.now();
   const stoppedUntil = await callsStoppedUntil(deps);
   if (stoppedUntil !== undefined) {
-    return waitAnswer(Math.min(HOUR_SECONDS, (stoppedUntil - now) / 1000), 'calls-stopped', requestId);
+    const seconds = stoppedPauseSeconds(grant.grantId, instance, { stoppedUntil, now });
+    return waitAnswer(seconds, 'calls-stopped', requestId);
   }
   const aloneUntil = leftAloneUntil(grant, now);
   return aloneUntil === undefined ? undefined : waitUntil(aloneUntil, now, 'grant-refused', requestId);
-}
-
-/** Seconds that Apple asks to pause, where it named them. */
-function askedPause(error: ApiThrottledError | ApiUnavailableError): number | undefined {
-  const seconds =
-    error instanceof ApiThrottledError ? error.retryAfterSeconds : error.details.retryAfterSeconds;
-  return typeof seconds === 'number' && Number.isFinite(seconds) ? seconds : undefined;
-}
-
-function pauseSeconds(error: ApiThrottledError | ApiUnavailableError, age: number): number {
-  const usual = age < DAY_SECONDS ? UNAVAILABLE_PAUSE_SECONDS : HOUR_SECONDS;
-  const seconds = askedPause(error) ?? usual;
-  return Math.min(LONGEST_PAUSE_SECONDS, Math.max(ATTEMPT_LIFE_SECONDS, seconds));
 }
 
 /** The answer that an error means; errors that nothing is to be made of are thrown again, by their names. */
@@ -115,11 +84,17 @@ async function answerOf(
   { grantId }: InstanceReference,
   instance: InstanceRecord | undefined,
 ): Promise<StepAnswer> {
-  const refusedToken = error instanceof ApiAuthError && error.outcome === 'credentials-refused';
-  if (error instanceof GrantRefusedError || refusedToken) return answerRefusedGrant(deps, grantId);
+  if (error instanceof GrantRefusedError) {
+    return answerRefusedGrant(deps, grantId, { refused: 'refresh-token', instance });
+  }
+  if (error instanceof ApiAuthError && error.outcome === 'credentials-refused') {
+    return answerRefusedGrant(deps, grantId, { refused: 'access-token', instance });
+  }
   if (error instanceof OAuthClientRefusedError) {
     await stopCalls(deps);
-    return waitAnswer(HOUR_SECONDS, 'calls-stopped', instance?.requestId);
+    const now = deps.clock.now();
+    const seconds = stoppedPauseSeconds(grantId, instance, { stoppedUntil: now + STOP_MILLISECONDS, now });
+    return waitAnswer(seconds, 'calls-stopped', instance?.requestId);
   }
   if (error instanceof OAuthRequestError || error instanceof ApiAuthError) {
     return answerNeedsAttention(deps, grantId, redact(error.message));
@@ -131,28 +106,19 @@ async function answerOf(
       reason: error.message,
     });
     const age = ageSeconds(instance, deps.clock.now());
-    return waitAnswer(pauseSeconds(error, age), 'apple-unavailable', instance?.requestId);
+    return waitAnswer(unavailablePauseSeconds(error, age), 'apple-unavailable', instance?.requestId);
   }
   if (error instanceof GrantErasedError) return endedAnswer('erased', instance?.requestId);
   throw error;
 }
 
-/**
- * Runs one step of an instance that may call Apple. It does nothing for a grant with a tombstone (`erased`), one that
- * is revoked or needs attention (`ended`), while all calls are stopped, or while a refused grant is left alone
- * (`wait`). What Apple refuses, and that it cannot be reached, become answers: see `answerRefusedGrant`, `stopCalls`,
- * `answerNeedsAttention`; a pause of 15 minutes, or an hour where the instance is older than a day, or as long as
- * Apple asks. Every other error is thrown by its name; GrantNotFoundError when there is no such grant.
- */
-export async function appleStep(
-  deps: AppleDeps,
-  reference: InstanceReference,
-  work: (step: AppleStep) => Promise<StepAnswer>,
-): Promise<StepAnswer> {
+type StepWork = (step: AppleStep) => Promise<StepAnswer>;
+
+async function runStep(deps: AppleDeps, reference: InstanceReference, work: StepWork): Promise<StepAnswer> {
   const { grantId } = reference;
   if (await isErased(deps, grantId)) return endedAnswer('erased');
   const grant = await readGrant(deps.grants, grantId);
-  const still = await standsStill(deps, grant, findInstance(grant, reference)?.instance.requestId);
+  const still = await standsStill(deps, grant, findInstance(grant, reference)?.instance);
   if (still !== undefined) return still;
 
   let answered = false;
@@ -174,5 +140,25 @@ export async function appleStep(
   } catch (error) {
     await clearSigns();
     return answerOf(error, deps, reference, findInstance(latest, reference)?.instance);
+  }
+}
+
+/**
+ * Runs one step of an instance that may call Apple. It does nothing for a grant with a tombstone (`erased`), one that
+ * is revoked or needs attention (`ended`), while all calls are stopped, or while a refused grant is left alone
+ * (`wait`). What Apple refuses, and that it cannot be reached, become answers: see `answerRefusedGrant`, `stopCalls`,
+ * `answerNeedsAttention`; a pause of 15 minutes, or an hour where the instance is older than a day, or as long as
+ * Apple asks. Every other error is thrown by its name: GrantNotFoundError when there is no such grant,
+ * StorageUnavailableError for what passes by itself of S3, wherever in the step it happens.
+ */
+export async function appleStep(
+  deps: AppleDeps,
+  reference: InstanceReference,
+  work: StepWork,
+): Promise<StepAnswer> {
+  try {
+    return await runStep(deps, reference, work);
+  } catch (error) {
+    throw transferFailure(`grant ${reference.grantId}`, error);
   }
 }

@@ -8,7 +8,7 @@ import type { AppleDeps } from './deps.ts';
 const HOUR = 3_600_000;
 
 /** How long no grant is used after calls were stopped; then the next call probes whether Apple takes us again. */
-const STOP_MILLISECONDS = HOUR;
+export const STOP_MILLISECONDS = HOUR;
 
 /** So many refused grants within an hour, or this share of all, still count as withdrawn consents. */
 const TOLERATED_REFUSALS = 3;

@@ -6,6 +6,7 @@ import {
   OAuthClientRefusedError,
   OAuthRequestError,
 } from '../errors.ts';
+import { transferFailure } from '../lake/storage-failures.ts';
 import { beginCancel, carryOutCancel } from './cancellation.ts';
 import { type CancelAnswer, executionName } from './contracts.ts';
 import type { CancelDeps } from './deps.ts';
@@ -125,9 +126,18 @@ async function cancelPending(
  * resubmit decides whether the series lives, and the waiting execution is stopped. A series ends here whatever Apple
  * says. `unavailable` leaves the cancel pending and the execution running, which carries it out: Apple could not be
  * asked, or refuses to cancel an instance that an earlier call may have cancelled, which only its next status tells.
- * Repeating it after a death at any line does the rest. GrantNotFoundError when there is no such grant.
+ * Repeating it after a death at any line does the rest. Fails with GrantNotFoundError when there is no such grant,
+ * with StorageUnavailableError when S3 cannot take or give it now.
  */
 export async function cancelRequest(deps: CancelDeps, input: CancelInput): Promise<CancelAnswer> {
+  try {
+    return await cancel(deps, input);
+  } catch (error) {
+    throw transferFailure(`grant ${input.grantId}`, error);
+  }
+}
+
+async function cancel(deps: CancelDeps, input: CancelInput): Promise<CancelAnswer> {
   const { grantId, scope } = input;
   const present = await readGrant(deps.grants, grantId);
   const target = cancellable(present, scope);

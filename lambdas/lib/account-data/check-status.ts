@@ -1,10 +1,12 @@
 import type { JobStatus, StatusAnswer } from '../apple/account-data-answers.ts';
-import { ApiThrottledError, ApiUnavailableError } from '../errors.ts';
-import { type AppleStep, ATTEMPT_LIFE_SECONDS, ageSeconds, appleStep } from './apple-step.ts';
+import { redact } from '../apple/redact.ts';
+import { ApiContractError, ApiRequestError, ApiThrottledError, ApiUnavailableError } from '../errors.ts';
+import { type AppleStep, appleStep } from './apple-step.ts';
 import { cancelAtApple, finishPendingCancels, withoutCancel } from './cancellation.ts';
 import type { InstanceReference, StepAnswer } from './contracts.ts';
 import type { AppleDeps } from './deps.ts';
 import type { Grant, InstanceRecord, SeriesRecord } from './grant.ts';
+import { ATTEMPT_LIFE_SECONDS, ageSeconds } from './pauses.ts';
 import { type EndState, findInstance, isCancelPending, isOver, withInstance, withSeries } from './series.ts';
 import { statusDelay } from './status-delay.ts';
 import { goOnAnswer, waitAnswer } from './step-answers.ts';
@@ -87,31 +89,43 @@ async function goOnFetching(
   return goOnAnswer('fetch', 'completed', polled.instance);
 }
 
-/** After 14 days a request is cancelled and given up, whether or not Apple can be reached. */
+/** Answers without which a request is given up all the same: none, or one that nobody understands. */
+const USELESS_ANSWERS = [ApiUnavailableError, ApiThrottledError, ApiContractError, ApiRequestError];
+
+function isUseless(error: unknown): error is Error {
+  return USELESS_ANSWERS.some((kind) => error instanceof kind);
+}
+
+/** After 14 days a request is cancelled and given up, whatever Apple answers. */
 async function giveUp({ step, series, requestId }: Polled): Promise<StepAnswer> {
   const { parentRequestId } = series;
   try {
     await cancelAtApple(step.apple, { parentRequestId, requestId });
   } catch (error) {
-    const isOut = error instanceof ApiUnavailableError || error instanceof ApiThrottledError;
-    if (!isOut) throw error;
+    if (!isUseless(error)) throw error;
     step.deps.log.warn('A request that took too long could not be cancelled', {
       ...step.reference,
       requestId,
-      reason: error.message,
+      error: error.name,
+      reason: redact(error.message),
     });
   }
   return endAs(step, 'took-too-long');
 }
 
-/** Apple's answer; undefined where it cannot be reached and the request is to be given up anyway. */
+/** Apple's answer; undefined where it is of no use and the request is to be given up anyway. */
 async function poll({ step, series, requestId }: Polled, isTooOld: boolean) {
   try {
     return await step.apple.status({ parentRequestId: series.parentRequestId, requestId });
   } catch (error) {
-    const isOut = error instanceof ApiUnavailableError || error instanceof ApiThrottledError;
-    if (isTooOld && isOut) return undefined;
-    throw error;
+    if (!isTooOld || !isUseless(error)) throw error;
+    step.deps.log.warn('The status of a request that took too long is not known', {
+      ...step.reference,
+      requestId,
+      error: error.name,
+      reason: redact(error.message),
+    });
+    return undefined;
   }
 }
 
@@ -152,7 +166,8 @@ async function claimCall({ deps, reference, update }: AppleStep): Promise<boolea
  * Asks Apple how far an instance is, never before the time that its latest answer named, and says what comes next. It
  * is the dispatcher of the machine too: an instance without an id is to be submitted, a completed one to be fetched, a
  * fetched one to be unpacked; a pending cancel is carried out first. After 14 days without an end the request is
- * cancelled. Errors as of `appleStep`; ApiContractError for a status that Apple does not document.
+ * cancelled, whatever Apple answers. Errors as of `appleStep`; before that ApiContractError for a status that Apple
+ * does not document.
  */
 export function checkStatus(deps: AppleDeps, reference: InstanceReference): Promise<StepAnswer> {
   return appleStep(deps, reference, async (step) => {

@@ -1,3 +1,4 @@
+import { redact } from '../apple/redact.ts';
 import {
   ApiContractError,
   ApiRequestError,
@@ -8,7 +9,7 @@ import {
   HostNotAllowedError,
 } from '../errors.ts';
 import { archiveKey, type TransferIdentity } from '../lake/personal-keys.ts';
-import { type AppleStep, ageSeconds, appleStep } from './apple-step.ts';
+import { type AppleStep, appleStep } from './apple-step.ts';
 import {
   adoptWhole,
   keepCutOff,
@@ -30,6 +31,7 @@ import {
 import { ArchiveUrls, ListNotComplete, ListNotFound } from './archive-urls.ts';
 import type { InstanceReference, Outcome, StepAnswer } from './contracts.ts';
 import type { AppleDeps } from './deps.ts';
+import { ageSeconds } from './pauses.ts';
 import { answerAfterEnd, findInstance, isFetched, isOver, withInstance } from './series.ts';
 import { statusDelay } from './status-delay.ts';
 import { endedAnswer, goOnAnswer, waitAnswer } from './step-answers.ts';
@@ -48,6 +50,9 @@ const REFUSED_HOST_PAUSE_SECONDS = 3600;
 
 /** Errors after which an archive may come whole at another time; the others of the list go on. */
 const ERRORS_OF_ONE_ARCHIVE = [ApiUnavailableError, DownloadExpiredError, ApiRequestError] as const;
+
+/** Errors instead of a list of archives; after the three days nothing better can be expected. */
+const ERRORS_OF_A_LIST = [ApiUnavailableError, ApiThrottledError, ApiContractError, ApiRequestError] as const;
 
 /** One invocation's work on the archives of one instance. */
 class ArchiveFetch {
@@ -213,9 +218,14 @@ class ArchiveFetch {
   #answerTo(error: unknown): Promise<StepAnswer> {
     if (error instanceof ListNotComplete) return this.#waitForCompletion(error.delay);
     if (error instanceof ListNotFound) return this.#end(this.#window.over ? 'expired' : 'request-not-found');
-    const isPassing = error instanceof ApiUnavailableError || error instanceof ApiThrottledError;
-    if (this.#window.over && isPassing) return this.#end('expired');
-    throw error;
+    if (!this.#window.over || !ERRORS_OF_A_LIST.some((kind) => error instanceof kind)) throw error;
+    const { name, message } = error as Error;
+    this.#deps.log.warn('Apple gives no list of archives, and the three days are over', {
+      ...this.#identity,
+      error: name,
+      reason: redact(message),
+    });
+    return this.#end('expired');
   }
 
   /** Waits, but not past the end of the window: the last try lies there. */
@@ -271,7 +281,7 @@ class ArchiveFetch {
  * Answers: `unpack` (`fetched`, `fetched-partial`), or `next`/`ended` where there is nothing to unpack (`no-archives`,
  * `expired`, `request-not-found`, `took-too-long`); `fetch` when the invocation's time did not suffice; `wait` when Apple is not ready,
  * a host fails or is not admitted, and, when the three days are over, once more and then `expired`.
- * Fails with ApiContractError after all other archives were tried, StorageUnavailableError, WriteConflictError, and
+ * Fails with ApiContractError, within the three days, after all other archives were tried, StorageUnavailableError, WriteConflictError, and
  * what `appleStep` throws.
  */
 export function fetchArchives(deps: AppleDeps, reference: InstanceReference): Promise<StepAnswer> {

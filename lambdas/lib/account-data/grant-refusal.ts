@@ -1,8 +1,9 @@
 import { GrantNotFoundError } from '../errors.ts';
-import { noteRefusal } from './call-stop.ts';
+import { noteRefusal, STOP_MILLISECONDS } from './call-stop.ts';
 import type { StepAnswer } from './contracts.ts';
 import type { AppleDeps } from './deps.ts';
-import { type Grant, updateGrant } from './grant.ts';
+import { type Grant, type InstanceRecord, updateGrant } from './grant.ts';
+import { stoppedPauseSeconds } from './pauses.ts';
 import { endSeries } from './series.ts';
 import { endedAnswer, waitAnswer, waitUntil } from './step-answers.ts';
 
@@ -14,7 +15,8 @@ const SECOND_SIGN_MILLISECONDS = 24 * HOUR;
 /** So long a second sign must stay one of few before the grant is revoked. */
 const CONFIRMATION_MILLISECONDS = HOUR;
 
-const HOUR_SECONDS = 3600;
+const FRESH_TOKEN_REFUSED =
+  "Apple's API refuses (401), a day apart, access tokens that Apple has just issued for this grant: check the client's approval for the service, or wait for the end of an incident at Apple, then import the grant again.";
 
 /** Until when a grant that Apple refused is left alone, milliseconds since 1970; undefined when it may be used. */
 export function leftAloneUntil(grant: Grant, now: number): number | undefined {
@@ -62,22 +64,39 @@ function revoked(grant: Grant, now: number): Grant {
   return { ...grant, status: 'revoked', series };
 }
 
+export interface Refusal {
+  /** `refresh-token`: Apple's `invalid_grant`; `access-token`: a 401 to an access token that was just refreshed. */
+  readonly refused: 'refresh-token' | 'access-token';
+  /** The one that the step works on. */
+  readonly instance: InstanceRecord | undefined;
+}
+
 /**
  * What a step answers when Apple refused its grant. The first refusal leaves the grant alone for 24 hours; a second one
- * after that, when it is still one of few an hour later, makes it revoked and ends its series. Many refusals within an
- * hour stop all calls instead, and the marks of that hour are void.
+ * after that, when it is still one of few an hour later, makes it revoked and ends its series. Only refused refresh
+ * tokens revoke: where the refusal after the first one is that of a fresh access token, the grant needs attention. Many
+ * refusals within an hour stop all calls instead, and the marks of that hour are void.
  */
-export async function answerRefusedGrant(deps: AppleDeps, grantId: string): Promise<StepAnswer> {
+export async function answerRefusedGrant(
+  deps: AppleDeps,
+  grantId: string,
+  { refused, instance }: Refusal,
+): Promise<StepAnswer> {
   const now = deps.clock.now();
   let sign: Sign | undefined;
   const grant = await updateGrant(deps.grants, grantId, (present) => {
     sign = signOf(present, now);
-    return marked(present, sign, now);
+    return refused === 'refresh-token' || sign === 'first' ? marked(present, sign, now) : present;
   });
   const many = await noteRefusal(deps, grantId, async (grantIds, since) => {
     for (const id of grantIds) await voidRefusals(deps, id, since);
   });
-  if (many) return waitAnswer(HOUR_SECONDS, 'calls-stopped');
+  if (many) {
+    const seconds = stoppedPauseSeconds(grantId, instance, { stoppedUntil: now + STOP_MILLISECONDS, now });
+    return waitAnswer(seconds, 'calls-stopped', instance?.requestId);
+  }
+  const isAgain = sign === 'second' || sign === 'confirmed';
+  if (isAgain && refused === 'access-token') return answerNeedsAttention(deps, grantId, FRESH_TOKEN_REFUSED);
   if (sign === 'confirmed') return revoke(deps, grantId, now);
   if (sign === 'first') {
     deps.metrics.count('GrantsRefused', 1);
@@ -111,7 +130,10 @@ async function revoke(deps: AppleDeps, grantId: string, now: number): Promise<St
   return endedAnswer('grant-revoked');
 }
 
-/** Marks a grant for a person to look at, with the reason, and ends the execution. Repeating it is harmless. */
+/**
+ * Marks a grant for a person to look at, with the reason, and ends the execution; signs of a revocation are void then.
+ * Repeating it is harmless.
+ */
 export async function answerNeedsAttention(
   deps: AppleDeps,
   grantId: string,
@@ -120,7 +142,7 @@ export async function answerNeedsAttention(
   let newly = false;
   await updateGrant(deps.grants, grantId, (present) => {
     newly = present.status === 'active';
-    return newly ? { ...present, status: 'needs-attention', attention: reason } : present;
+    return newly ? { ...withoutRefusals(present), status: 'needs-attention', attention: reason } : present;
   });
   if (newly) {
     deps.metrics.count('GrantsNeedAttention', 1);

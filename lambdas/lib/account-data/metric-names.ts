@@ -8,6 +8,8 @@ export const ACCOUNT_DATA_METRICS = {
   GrantsNeedAttention: 'Apple refused calls of a grant for a reason that a person has to look at.',
   StatusDelaysCapped: 'Apple asked to wait longer than 48 hours; the status is checked every 48 hours.',
   RequestsTookTooLong: 'Apple had not completed a request after 14 days; it was cancelled.',
+  RequestsWaitedOut:
+    'Apple holds an older request against a new one; nothing is submitted for the grant until it has run out.',
   RequestsFailed: 'Apple ended a request with an error.',
   RequestsNotFound: 'Apple does not know a request that it had created.',
   RequestsExpired: 'A completed request was not fetched within the three days that Apple keeps it.',

@@ -1,7 +1,7 @@
 import type { RequestIds } from '../apple/account-data-answers.ts';
-import { ATTEMPT_LIFE_SECONDS } from './apple-step.ts';
 import type { InstanceReference, Outcome, StepAnswer } from './contracts.ts';
 import type { Grant, InstanceRecord, SeriesRecord } from './grant.ts';
+import { ATTEMPT_LIFE_SECONDS } from './pauses.ts';
 import {
   answerAfterEnd,
   findInstance,
@@ -9,6 +9,7 @@ import {
   isOver,
   isTermOver,
   nextDueAt,
+  SERIES_TERMS,
   withInstance,
   withSeries,
 } from './series.ts';
@@ -62,6 +63,15 @@ function mayBeginSeries(grant: Grant, reference: InstanceReference): boolean {
   );
 }
 
+/** A series that came to its term lives on at Apple for some days, and no other one may be asked for until then. */
+function turnOfNewSeries(grant: Grant, reference: InstanceReference, now: number): Turn {
+  if (!mayBeginSeries(grant, reference)) return answered(endedAnswer('not-current'));
+  const before = grant.series.at(-1);
+  if (before?.endedBy !== 'term' || before.submittedMode === 'ONE_TIME') return { do: 'submit' };
+  const until = timeOf(before.firstSubmittedAt) + SERIES_TERMS[before.submittedMode].life;
+  return until > now ? answered(waitUntil(until, now, 'in-progress')) : { do: 'submit' };
+}
+
 function turnOfNewInstance(series: SeriesRecord, reference: InstanceReference, now: number): Turn {
   const latest = series.instances.at(-1);
   const isNext = reference.instance === (latest?.number ?? 0) + 1;
@@ -92,9 +102,7 @@ function turnOfSubmitting(series: SeriesRecord, instance: InstanceRecord, now: n
 /** What is to be done for the instance at `now` (milliseconds since 1970). Pure: asking again says the same. */
 export function turnAt(grant: Grant, reference: InstanceReference, now: number): Turn {
   const series = findSeries(grant, reference.series);
-  if (series === undefined) {
-    return mayBeginSeries(grant, reference) ? { do: 'submit' } : answered(endedAnswer('not-current'));
-  }
+  if (series === undefined) return turnOfNewSeries(grant, reference, now);
   const instance = findInstance(grant, reference)?.instance;
   if (instance === undefined) return turnOfNewInstance(series, reference, now);
   if (isOver(instance)) {

@@ -1,9 +1,9 @@
 import type { SubmitAnswer } from '../apple/account-data-answers.ts';
 import { isAppStoreInfoOnly } from '../apple/scopes.ts';
 import { adopt } from './adoption.ts';
-import { type ExistsAnswer, endedSeriesOf, namedIds } from './blocking-series.ts';
+import { type ExistsAnswer, endedSeriesOf, isSameId, namedIds } from './blocking-series.ts';
 import type { StepAnswer } from './contracts.ts';
-import type { SeriesRecord } from './grant.ts';
+import type { Grant, SeriesRecord } from './grant.ts';
 import { answerNeedsAttention } from './grant-refusal.ts';
 import { SERIES_TERMS, withInstance, withSeries } from './series.ts';
 import { waitUntil } from './step-answers.ts';
@@ -37,9 +37,19 @@ async function settleExisting(asked: AskedCall, answer: ExistsAnswer): Promise<S
 }
 
 /**
+ * Whether an answer tells surely of a request that exists: by a named field, or by an id that an answer before it had
+ * too. Loose UUIDs that change from one answer to the next are those of the answers themselves.
+ */
+function isNamedAgain(answer: ExistsAnswer, before: readonly string[]): boolean {
+  if (answer.parentRequestId !== undefined || answer.requestId !== undefined) return true;
+  return namedIds(answer).some((id) => before.some((other) => isSameId(id, other)));
+}
+
+/**
  * Cancels what stands in the way of a submit, once, and submits anew; where that did not help, waits until Apple
  * forgets it: day 14, 40 or 190 of its first submit (of ours where the series is unknown). What is still in the way
- * then needs a person's attention.
+ * then needs a person's attention. Where nothing but loose UUIDs speaks for a request that exists, and the second answer
+ * names none of the first one's, it is a refusal.
  */
 async function makeWay(
   asked: AskedCall,
@@ -47,9 +57,14 @@ async function makeWay(
   ended: SeriesRecord | undefined,
 ): Promise<Settled> {
   const { step, progress } = asked;
-  if (progress.hasMadeWay) return waitOut(asked, ended);
-  progress.hasMadeWay = true;
+  if (progress.cancelledIds !== undefined) {
+    if (ended !== undefined || answer.result === 'created') return waitOut(asked, ended);
+    return isNamedAgain(answer, progress.cancelledIds)
+      ? waitOut(asked, ended)
+      : settleRefusal(asked, answer.status);
+  }
   const ids = ended === undefined ? namedIds(answer) : latestIdsOf(ended);
+  progress.cancelledIds = ids;
   for (const id of ids) {
     if ((await step.apple.cancel(id)).result === 'cancelled') break;
   }
@@ -79,27 +94,47 @@ async function waitOut(asked: AskedCall, ended: SeriesRecord | undefined): Promi
   await step.update((grant) =>
     withInstance(endCall(grant, reference), reference, (present) => ({ ...present, blockedUntil })),
   );
+  deps.metrics.count('RequestsWaitedOut', 1);
   deps.log.warn('A request that Apple still holds is waited out', { ...reference, blockedUntil });
   return waitUntil(until, now, 'in-progress');
 }
 
-/** A mode that Apple refuses to an App Store information scope becomes repeated one-time requests. */
-async function settleRefusal(asked: AskedCall, status: 400 | 403): Promise<Settled> {
+/** Whether Apple has ever taken a one-time request of the grant in place of a recurring one. */
+function isFallbackProven({ series }: Grant): boolean {
+  return series.some(
+    ({ mode, submittedMode, firstSubmittedAt }) => mode !== submittedMode && firstSubmittedAt !== undefined,
+  );
+}
+
+/** The grant that repeats one-time requests from now on instead of the series' mode. */
+function fallenBack(grant: Grant, number: number): Grant {
+  const changed = withSeries(grant, number, (series) => ({ ...series, submittedMode: 'ONE_TIME' }));
+  return { ...changed, fallback: 'ONE_TIME' };
+}
+
+/** The grant without a fallback that Apple refused too: the mode was not the reason. */
+function withoutFallback(grant: Grant, number: number): Grant {
+  const { fallback, ...rest } = withSeries(grant, number, (series) =>
+    series.submittedMode === series.mode ? series : { ...series, submittedMode: series.mode },
+  );
+  return fallback === undefined || isFallbackProven(grant) ? grant : rest;
+}
+
+/**
+ * A mode that Apple refuses to an App Store information scope becomes repeated one-time requests; where Apple refuses
+ * the first of those too, the mode stays as it was, and the grant needs attention.
+ */
+async function settleRefusal(asked: AskedCall, status: number): Promise<Settled> {
   const { step, grant, series, instance } = asked;
   const { deps, reference } = step;
   const mayFallBack =
     series.submittedMode !== 'ONE_TIME' && instance.number === 1 && isAppStoreInfoOnly(grant.scopes);
   await step.update((present) => {
     const ended = endCall(present, reference);
-    if (!mayFallBack) return ended;
-    const fallenBack = withSeries(ended, reference.series, (found) => ({
-      ...found,
-      submittedMode: 'ONE_TIME',
-    }));
-    return { ...fallenBack, fallback: 'ONE_TIME' };
+    return mayFallBack ? fallenBack(ended, reference.series) : withoutFallback(ended, reference.series);
   });
   if (mayFallBack) {
-    deps.log.warn('Apple refuses the recurring mode to this scope; one-time requests are repeated instead', {
+    deps.log.warn('Apple refuses the recurring mode to this scope; one-time requests are tried instead', {
       ...reference,
     });
     return 'again';

@@ -1,9 +1,10 @@
 import { ApiContractError, ApiUnavailableError, PipelineError } from '../errors.ts';
-import { type AppleStep, ATTEMPT_LIFE_SECONDS, appleStep } from './apple-step.ts';
+import { type AppleStep, appleStep } from './apple-step.ts';
 import { finishPendingCancels } from './cancellation.ts';
 import type { InstanceReference, StepAnswer } from './contracts.ts';
 import type { AppleDeps } from './deps.ts';
 import type { Grant, InstanceRecord, SeriesRecord } from './grant.ts';
+import { ATTEMPT_LIFE_SECONDS } from './pauses.ts';
 import { settleResubmit } from './resubmit-answers.ts';
 import { findInstance } from './series.ts';
 import { waitAnswer } from './step-answers.ts';
@@ -16,8 +17,8 @@ const MOST_CALLS = 5;
 
 /** Changes while a step makes its calls. */
 export interface StepProgress {
-  /** Whether something that stood in the way of a submit was cancelled already. */
-  hasMadeWay: boolean;
+  /** The ids that stood in the way of a submit and were cancelled already; undefined before. */
+  cancelledIds: readonly string[] | undefined;
 }
 
 /** A call that was begun, and what was known before its answer. */
@@ -40,7 +41,8 @@ export type Settled = StepAnswer | 'again';
 function isCertainlyNotApplied(error: unknown, call: InstanceRecord['intent']['call']): boolean {
   if (error instanceof ApiContractError || !(error instanceof PipelineError)) return false;
   if (!(error instanceof ApiUnavailableError)) return true;
-  const { path, status } = error.details;
+  const { path, status, reason } = error.details;
+  if (reason === 'deadline') return true;
   const hasLeft = typeof path !== 'string' || path.endsWith('/submit') || path.endsWith('/resubmit');
   // A resubmit counts as lost even so: that its id is asked for in vain costs less than a series that ends.
   return !hasLeft || (status === 503 && call === 'submit');
@@ -89,7 +91,7 @@ async function ask(step: AppleStep, progress: StepProgress): Promise<Settled> {
 export function submitRequest(deps: AppleDeps, reference: InstanceReference): Promise<StepAnswer> {
   return appleStep(deps, reference, async (step) => {
     const now = () => deps.clock.now();
-    const progress: StepProgress = { hasMadeWay: false };
+    const progress: StepProgress = { cancelledIds: undefined };
     let grant = await finishPendingCancels({ ...step, now });
     for (let calls = 0; calls < MOST_CALLS; calls += 1) {
       const turn = turnAt(grant, reference, now());

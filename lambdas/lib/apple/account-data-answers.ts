@@ -15,12 +15,14 @@ export interface RequestIds {
 
 /**
  * `exists`: the duplicate rule, under whatever status; `ids` are all UUIDs of the body beside the named ones.
- * `refused`: 400 or 403 without any id.
+ * Those may be of the answer itself (a trace, an error) and name no request.
+ * `refused`: 400 without any id, 403 without a named one.
  */
 export type SubmitAnswer =
   | (Answer & RequestIds & { readonly result: 'created'; readonly delay: unknown })
   | (Answer & {
       readonly result: 'exists';
+      readonly status: number;
       readonly parentRequestId: string | undefined;
       readonly requestId: string | undefined;
       readonly ids: readonly string[];
@@ -42,7 +44,10 @@ export const JOB_STATUSES = [
 ] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
-/** A 400 counts as `request_not_found`; a jobStatus that is none of Apple's is an ApiContractError. */
+/**
+ * A 400 has its jobStatus; without one it counts as `request_not_found` where it says so or says nothing. Any other 400,
+ * and a jobStatus that is none of Apple's, is an ApiContractError.
+ */
 export type StatusAnswer = Answer & { readonly jobStatus: JobStatus; readonly delay: unknown };
 
 /**

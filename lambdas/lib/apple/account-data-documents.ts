@@ -106,8 +106,10 @@ export function submitAnswer(received: ReceivedAnswer): SubmitAnswer {
   }
   // An answer may repeat the id of our own call.
   const ids = otherUuids(answer.text, [parentRequestId, requestId, transactionId]);
-  if (parentRequestId !== undefined || requestId !== undefined || ids.length > 0) {
-    return { result: 'exists', transactionId, parentRequestId, requestId, ids };
+  const isNamed = parentRequestId !== undefined || requestId !== undefined;
+  // What is forbidden is more likely to bear the id of a trace than that of a request.
+  if (isNamed || (ids.length > 0 && answer.status !== 403)) {
+    return { result: 'exists', transactionId, status: answer.status, parentRequestId, requestId, ids };
   }
   if (answer.status === 400 || answer.status === 403) {
     return { result: 'refused', transactionId, status: answer.status };
@@ -129,17 +131,26 @@ export function resubmitAnswer(received: ReceivedAnswer): ResubmitAnswer {
   return { result: 'created', transactionId, requestId, delay: statusCheckDelay };
 }
 
+const NOT_FOUND = 'request_not_found';
+
+/** Whether a 400 without a known jobStatus says that Apple does not know the request, or says nothing at all. */
+function saysNotFound({ answer }: ReceivedAnswer, fields: Document): boolean {
+  if (answer.text.trim() === '') return true;
+  if (fields.statusMessage !== undefined) return fields.statusMessage === NOT_FOUND;
+  return fields.jobStatus === undefined && saysError(fields);
+}
+
 /** Reads an answer to a status call. */
 export function statusAnswer(received: ReceivedAnswer): StatusAnswer {
   const { answer, transactionId } = received;
-  if (answer.status === 400) {
-    return { transactionId, jobStatus: 'request_not_found', delay: read(received).statusCheckDelay };
-  }
-  if (!isSuccess(received)) throw unexpected(received);
-  const fields = readSuccess(received);
+  const isRefusal = answer.status === 400;
+  if (!isRefusal && !isSuccess(received)) throw unexpected(received);
+  const fields = isRefusal ? read(received) : readSuccess(received);
   const known = jobStatus.safeParse(fields.jobStatus);
-  if (!known.success) throw received.contractFailure('its jobStatus is unknown');
-  return { transactionId, jobStatus: known.data, delay: fields.statusCheckDelay };
+  const delay = fields.statusCheckDelay;
+  if (known.success) return { transactionId, jobStatus: known.data, delay };
+  if (isRefusal && saysNotFound(received, fields)) return { transactionId, jobStatus: NOT_FOUND, delay };
+  throw received.contractFailure('its jobStatus is unknown');
 }
 
 function notFetched(received: ReceivedAnswer): UrlsAnswer {

@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ApiThrottledError, ApiUnavailableError, DownloadExpiredError } from '../../../lambdas/lib/errors.ts';
+import {
+  ApiContractError,
+  ApiRequestError,
+  ApiThrottledError,
+  ApiUnavailableError,
+  DownloadExpiredError,
+} from '../../../lambdas/lib/errors.ts';
 import {
   archiveBytes,
   brokenBody,
@@ -209,6 +215,34 @@ describe('an answer without URLs', () => {
     expect(await world.run()).toMatchObject({ outcome: 'request-not-found', phase: 'ended' });
     expect(await world.instance()).toMatchObject({ state: 'request-not-found' });
     expect(world.metrics).toEqual(['RequestsNotFound']);
+  });
+
+  it.each([
+    new ApiContractError('Apple answered https://apple.example/1.zip?X-Signature=s3cr3t.'),
+    new ApiRequestError('Apple refused the list (422).', { status: 422, code: '' }),
+  ])('but an error that nobody understands fails within the three days: $name', async (error) => {
+    world.listAnswer = () => {
+      throw error;
+    };
+
+    await expect(world.run()).rejects.toBe(error);
+    expect(await world.instance()).toMatchObject({ state: 'in-progress' });
+  });
+
+  it.each([
+    new ApiContractError('Apple answered https://apple.example/1.zip?X-Signature=s3cr3t.'),
+    new ApiRequestError('Apple refused the list (422).', { status: 422, code: '' }),
+  ])('but an error after the three days means that it is expired: $name', async (error) => {
+    world.clock.milliseconds += 49 * HOUR;
+    world.listAnswer = () => {
+      throw error;
+    };
+
+    expect(await world.run()).toMatchObject({ outcome: 'expired', phase: 'next' });
+    expect(world.metrics).toContain('RequestsExpired');
+    const logged = JSON.stringify(world.logLines);
+    expect(logged).toContain(error.name);
+    expect(logged).not.toContain('s3cr3t');
   });
 
   it('that does not know the request after the three days means that it is expired', async () => {
