@@ -1,11 +1,15 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { AccountDataScenario } from '../../local/apple/account-data/scenario.ts';
 import type { Scenario } from '../../local/apple/scenario.ts';
+import type { Assembly } from '../../local/assembly/model.ts';
 import type { Authorize } from '../../local/aws-json/json-service.ts';
-import type { StandInHandler } from '../../local/http.ts';
+import { besidesOperator } from '../../local/commands/account-data-machine.ts';
+import type { StandInHandler, StandInRequest } from '../../local/http.ts';
 import type { AssembledProduct, AssembledWorld, ProductAccount } from '../support/assembled-product.ts';
 import { objectKeys, objectSums, readObject } from '../support/lake-files.ts';
+import { notePersonal } from './personal-outcome.ts';
 
 const REPORT = 'App Downloads Standard';
 const START = Date.parse('2026-06-03T12:00:00Z');
@@ -41,14 +45,23 @@ export const FLOW_ACCOUNT: ProductAccount = {
 export type FlowOutcome = Readonly<Record<string, string>>;
 
 /** Takes down one fact about how a flow ended. */
-type Note = (what: string, value: string) => void;
+export type Note = (what: string, value: string) => void;
+
+/** What a flow may need beside its world. */
+export interface FlowTools {
+  readonly assembly: Assembly;
+  /** From now on `listener` is told every call of a function or a machine, before it is answered. */
+  beforeEachCall(listener: (request: StandInRequest) => void): void;
+}
 
 /** One way through the product, run in a world of its own. */
 export interface Flow {
   readonly name: string;
   readonly scenario: Scenario;
+  /** The people whose account data Apple holds, where the flow is about any. */
+  readonly accountData?: AccountDataScenario;
   /** Runs the machine as often as the flow needs. */
-  run(world: AssembledWorld, note: Note): Promise<void>;
+  run(world: AssembledWorld, note: Note, tools: FlowTools): Promise<void>;
 }
 
 interface MachineInput {
@@ -282,12 +295,33 @@ export async function runFlow(
     outcome[what] = value;
   };
   const uploads = openUploads();
-  const { scenario } = flow;
-  const world = await product.world({ scenario, start: START, authorize, wrap: uploads.wrap });
+  const { scenario, accountData } = flow;
+  let listener: (request: StandInRequest) => void = () => {};
+  const world = await product.world({
+    scenario,
+    ...(accountData === undefined ? {} : { accountData }),
+    start: START,
+    authorize: besidesOperator(authorize),
+    wrap: (handle) => {
+      const counted = uploads.wrap(handle);
+      return (request) => {
+        listener(request);
+        return counted(request);
+      };
+    },
+  });
+  const tools: FlowTools = {
+    assembly: product.assembly,
+    beforeEachCall: (told) => {
+      listener = told;
+    },
+  };
   try {
     // A flow that may write nothing leaves no folder.
     await mkdir(join(world.lakeDirectory, 'analytics'), { recursive: true });
-    await flow.run(world, note).catch((error: Error) => note('flow', `${error.name}: ${error.message}`));
+    await flow
+      .run(world, note, tools)
+      .catch((error: Error) => note('flow', `${error.name}: ${error.message}`));
     const changes = world.apple.calls.api.filter(({ method }) => method !== 'GET');
     note('requests to Apple that change something', changes.map(({ method }) => method).join(' '));
     note('unfinished uploads', String(uploads.count()));
@@ -295,6 +329,7 @@ export async function runFlow(
       note(key, sum);
     await noteFailures(world.lakeDirectory, note);
     await noteSummaries(world.lakeDirectory, note);
+    await notePersonal(world.lakeDirectory, note);
     return outcome;
   } finally {
     await world.close();

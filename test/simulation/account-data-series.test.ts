@@ -303,6 +303,15 @@ describe('what Apple says of a job', () => {
     expect([...results.values()]).toMatchObject([{ status: 'FAILED', error: 'ApiContractError' }]);
   });
 
+  it('fails the execution for a fault of ours at the status call, and never takes it for a wait', async () => {
+    await worldOf({ mode: 'ONE_TIME' });
+    world.beforeCall = ({ kind, what }) => {
+      if (kind === 'apple' && what.startsWith('GET')) throw new TypeError('a fault of ours');
+    };
+    const results = await world.settled();
+    expect([...results.values()]).toMatchObject([{ status: 'FAILED', error: 'TypeError' }]);
+  });
+
   it('gives up after 14 days a request whose status and cancel nobody understands', async () => {
     const grantId = await worldOf({ mode: 'ONE_TIME', jobSeconds: 20 * 86_400 });
     await world.advanceDays(13.5);

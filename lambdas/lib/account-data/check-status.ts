@@ -162,6 +162,17 @@ async function claimCall({ deps, reference, update }: AppleStep): Promise<boolea
   return isClaimed;
 }
 
+/** Gives the call back where it came to nothing: a repeat that finds it not due would take a fault for a wait. */
+async function checkClaimed(polled: Polled): Promise<StepAnswer> {
+  try {
+    return await checkAtApple(polled);
+  } catch (error) {
+    const { notBefore = new Date(polled.askedAt).toISOString() } = polled.instance;
+    await polled.step.update(withPolled(polled, (instance) => ({ ...instance, notBefore })));
+    throw error;
+  }
+}
+
 /**
  * Asks Apple how far an instance is, never before the time that its latest answer named, and says what comes next. It
  * is the dispatcher of the machine too: an instance without an id is to be submitted, a completed one to be fetched, a
@@ -181,6 +192,6 @@ export function checkStatus(deps: AppleDeps, reference: InstanceReference): Prom
     if (found === undefined || requestId === undefined) return goOnAnswer('submit', 'in-progress');
     if (turn.do === 'fetch') return goOnAnswer('fetch', 'completed', found.instance);
     if (!(await claimCall(step))) return waitAnswer(1, 'in-progress', requestId);
-    return checkAtApple({ step, ...found, requestId, askedAt: now() });
+    return checkClaimed({ step, ...found, requestId, askedAt: now() });
   });
 }
