@@ -70,7 +70,7 @@ describe('cdk-nag', () => {
     if (stacks.accountData === undefined) throw new Error('account data is not configured');
     const acknowledgements = acknowledgementsIn(stacks.accountData);
     expect(countByRule(acknowledgements)).toEqual({
-      'AwsSolutions-IAM5': 38,
+      'AwsSolutions-IAM5': 36,
       'Serverless-LambdaAsyncFailureDestination': 6,
       'Serverless-LambdaDLQ': 6,
     });
